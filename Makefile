@@ -1,0 +1,55 @@
+# `make help` lists the targets. Each sets up what it needs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -euc
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_FORCE_COLOR ?= $(if $(MAKE_TERMOUT),1,0)
+
+S ?= cluster
+LAB ?= demo
+
+.PHONY: help setup setup-python setup-engine lint test-unit molecule test demo demo-down drills compare bundle lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: setup-python setup-engine ## Python environment and container engine (done by every other target)
+
+setup-python:
+	@scripts/bootstrap python
+
+setup-engine:
+	@scripts/bootstrap engine
+
+lint: setup-python ## ansible-lint, yamllint, ruff, mypy
+	@scripts/run-checks lint
+
+test-unit: setup-python ## unit tests: no containers, seconds
+	@scripts/run-checks unit
+
+molecule: setup ## one molecule scenario in containers: make molecule S=cluster
+	@scripts/run-checks molecule $(S)
+
+test: setup ## everything: lint, unit tests, every molecule scenario
+	@scripts/run-checks all
+
+demo: setup ## a cluster in containers on this machine, and a measured failover
+	@langflow-ha demo
+
+demo-down: setup ## remove the demo's cluster
+	@langflow-ha lab down --name $(LAB)
+
+drills: setup ## every drill against the running demo, with a report as HTML and Markdown
+	@langflow-ha drill run --lab $(LAB) --profile full --repeat 0 --report .lab/$(LAB)/drills/report.md
+
+compare: setup ## the same faults against the plain recipe of tutorials
+	@langflow-ha compare
+
+bundle: setup ## build the artefacts that nodes install from
+	@langflow-ha bundle build
+
+lock: setup-python ## lock requirements/*.in again
+	@for set in controller bundle; do uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header requirements/$$set.in --output-file requirements/$$set.txt; done
