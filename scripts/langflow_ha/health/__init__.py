@@ -1,0 +1,1 @@
+"""The health agent of a node: gather, decide, act. Standard library only."""

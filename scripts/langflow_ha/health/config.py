@@ -1,0 +1,282 @@
+"""The agent's configuration: one JSON file, read strictly.
+
+Addresses are literals, because a name would put a resolver that can
+hang between the agent and its verdict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from langflow_ha.health.strict import ConfigError, build, read_json
+
+DEFAULT_PATH = Path("/etc/langflow-ha/agent.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node that runs an agent; the majority is counted over these."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class TieBreaker:
+    """An address outside the cluster. Two members have no majority without it."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Haproxy:
+    """The local balancer. `usable_url`: 200 while it reaches a live LangFlow; "" = not asked."""
+
+    live_url: str
+    usable_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Langflow:
+    """The local LangFlow."""
+
+    ready_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What the local LangFlow depends on, by its local path. `kind` is `tcp` or `resp`."""
+
+    name: str
+    kind: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a check is asked and believed. `interval`, `timeout` and `retry` in seconds.
+
+    After the first failures the question comes again after `retry` rather than `interval`, until
+    there are enough of them: doubt is settled quickly, a steady state is asked at leisure.
+    `fall` definite failures, or `fall_timeout` failures of any kind, turn it down; `rise`
+    successes turn it up.
+    """
+
+    interval: float
+    timeout: float
+    retry: float
+    fall: int
+    fall_timeout: int
+    rise: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paces:
+    """One pace per kind of check."""
+
+    haproxy: Pace
+    usable: Pace
+    peer: Pace
+    langflow: Pace
+    backend: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of time, in seconds."""
+
+    tick: float
+    """The longest time between two decisions; an observation that arrives brings one forward."""
+    stall: float
+    """A gap between two decisions above this means that the machine slept: forget everything."""
+    peer_view_age: float
+    """A peer whose own last decision is older than this is reachable but has no opinion."""
+    restart_grace: float
+    """How long a restarted agent keeps its predecessor's weight while it looks for itself."""
+    dual_owner_grace: float
+    """Two owners of the VIP for longer than this is not a hand-over: the older one yields."""
+    yield_hold: float
+    """How long one that has yielded stays out while another holds the VIP."""
+    release_grace: float
+    """A VIP that is held for longer than this in spite of a fault: Keepalived is frozen."""
+    blind_grace: float
+    """A balancer that has reached no LangFlow for longer than this, while a peer's does, is unfit."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealingRules:
+    """When the agent may ask for a restart of LangFlow; seconds."""
+
+    hung_after: float
+    start_grace: float
+    backoff: float
+    tries: int
+    window: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Files the agent writes or watches for."""
+
+    weight_file: str
+    maintenance_file: str
+    restart_request: str
+    keepalived_request: str
+    handover_file: str
+    journal: str
+    journal_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where `langflow-ha report` looks; "" or [] = that piece is not on this node."""
+
+    units: tuple[str, ...]
+    packages: tuple[str, ...]
+    certificates: tuple[str, ...]
+    ca_file: str
+    client_certificate: str
+    client_key: str
+    patroni_url: str
+    etcd_url: str
+    minio_url: str
+    langflow_version_url: str
+    haproxy_socket: str
+    valkey_address: str
+    valkey_port: int
+    valkey_password_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One node's configuration."""
+
+    node: str
+    listen_address: str
+    http_port: int
+    agent_check_port: int
+    members: tuple[Member, ...]
+    vip_addresses: tuple[str, ...]
+    tie_breakers: tuple[TieBreaker, ...]
+    haproxy: Haproxy | None
+    langflow: Langflow | None
+    backends: tuple[Backend, ...]
+    paces: Paces
+    limits: Limits
+    healing: HealingRules
+    paths: Paths
+    report: Report
+
+    @property
+    def peers(self) -> tuple[Member, ...]:
+        return tuple(m for m in self.members if m.name != self.node)
+
+
+def load(path: Path) -> Config:
+    """Read and check the file. Raises `ConfigError`, or `OSError` when it cannot be read."""
+    return parse(read_json(path))
+
+
+def parse(raw: object) -> Config:
+    """Build a `Config` from decoded JSON, or raise `ConfigError`."""
+    config: Config = build(Config, raw)
+    _check_members(config)
+    _check_addresses(config)
+    _check_urls(config)
+    _check_numbers(config)
+    return config
+
+
+def _check_members(config: Config) -> None:
+    names = [m.name for m in config.members]
+    if config.node not in names:
+        raise ConfigError("node", config.node, f"must be one of the members: {', '.join(names)}")
+    for what in ("name", "address"):
+        values = [getattr(m, what) for m in config.members]
+        if len(set(values)) != len(values):
+            raise ConfigError("members", values, f"every {what} must be unique")
+    if len(names) == 2 and config.haproxy and not config.tie_breakers:
+        raise ConfigError(
+            "tie_breakers",
+            [],
+            "two members cannot tell a dead peer from a cut cable: "
+            "name an address outside the cluster (the gateway, say), or add a witness",
+        )
+    if config.haproxy and not config.vip_addresses:
+        raise ConfigError("vip_addresses", [], "a balancer must know its virtual addresses")
+    backends = [b.name for b in config.backends]
+    reserved = {"haproxy", "usable", "langflow"} & set(backends)
+    if reserved or len(set(backends)) != len(backends):
+        raise ConfigError("backends", backends, "names must be unique and no check of the agent's")
+
+
+def _check_addresses(config: Config) -> None:
+    places = [("listen_address", config.listen_address)]
+    places += [(f"members.{m.name}.address", m.address) for m in config.members]
+    places += [("vip_addresses", a) for a in config.vip_addresses]
+    places += [("tie_breakers", t.address) for t in config.tie_breakers]
+    places += [(f"backends.{b.name}.address", b.address) for b in config.backends]
+    for key, address in places:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ConfigError(key, address, "must be an IP address, not a name") from None
+    for backend in config.backends:
+        if backend.kind not in ("tcp", "resp"):
+            raise ConfigError(f"backends.{backend.name}.kind", backend.kind, "must be tcp or resp")
+
+
+def _check_urls(config: Config) -> None:
+    places = []
+    if config.haproxy:
+        places += [("haproxy.live_url", config.haproxy.live_url)]
+        if config.haproxy.usable_url:
+            places += [("haproxy.usable_url", config.haproxy.usable_url)]
+    if config.langflow:
+        places += [("langflow.ready_url", config.langflow.ready_url)]
+    for key, url in places:
+        parts = urlsplit(url)
+        try:
+            ipaddress.ip_address(parts.hostname or "")
+            valid = parts.scheme == "http" and bool(parts.port) and parts.path.startswith("/")
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ConfigError(
+                key, url, "must look like http://ADDRESS:PORT/PATH, a literal address"
+            )
+
+
+def _check_numbers(config: Config) -> None:
+    ports = {"http_port": config.http_port, "agent_check_port": config.agent_check_port}
+    for key, port in ports.items():
+        if not 0 <= port <= 65535:
+            raise ConfigError(key, port, "must be a TCP port, 1 to 65535 (0 = any, for tests)")
+    groups: list[tuple[str, Any]] = [("limits", config.limits), ("healing", config.healing)]
+    groups += [(f"paces.{f.name}", getattr(config.paces, f.name)) for f in _fields(config.paces)]
+    for prefix, group in groups:
+        for item in _fields(group):
+            if getattr(group, item.name) <= 0:
+                raise ConfigError(
+                    f"{prefix}.{item.name}", getattr(group, item.name), "must be above 0"
+                )
+    slowest = max(
+        p.interval for p in (config.paces.haproxy, config.paces.usable, config.paces.peer)
+    )
+    if config.limits.stall <= slowest + config.limits.tick:
+        raise ConfigError(
+            "limits.stall",
+            config.limits.stall,
+            f"must be above {slowest + config.limits.tick} (slowest interval plus a tick)",
+        )
+
+
+def _fields(thing: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(thing)

@@ -1,0 +1,110 @@
+"""What the agent shows of itself: to peers, to people, to Prometheus. Pure, no secrets in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from langflow_ha.health.config import Config
+from langflow_ha.health.decide import PEER, TIE_BREAKER, Decision
+from langflow_ha.health.model import Standing
+from langflow_ha.health.prometheus import counter, family, gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One decision, ready to be shown. `weight` is what stands in the tracked file."""
+
+    config: Config
+    decision: Decision
+    weight: int
+    boot_id: str
+    seq: int
+    transitions: int
+    restarts: int
+    journal_dropped: int
+
+
+def peer_json(snap: Snapshot, now: float) -> bytes:
+    """The short view that peers poll."""
+    state, verdict = snap.decision.state, snap.decision.verdict
+    decided_at, held = state.decided_at or 0.0, state.held_since
+    peers = {n.removeprefix(PEER): c for n, c in state.checks.items() if n.startswith(PEER)}
+    return _json(
+        {
+            "name": snap.config.node,
+            "fit": verdict.fit,
+            "isolated": verdict.standing is Standing.ISOLATED,
+            "vip_held_for": None if held is None else round(now - held, 3),
+            "checks": {
+                name: check.up
+                for name, check in state.checks.items()
+                if check.up is not None and not name.startswith((PEER, TIE_BREAKER))
+            },
+            "sees": [name for name, check in peers.items() if check.up],
+            "boot_id": snap.boot_id,
+            "seq": snap.seq,
+            "loop_age": round(now - decided_at, 3),
+        }
+    )
+
+
+def status_json(snap: Snapshot, now: float) -> bytes:
+    """All there is to know, for people and for the controller."""
+    state, verdict = snap.decision.state, snap.decision.verdict
+    return _json(
+        {
+            "node": snap.config.node,
+            "standing": verdict.standing,
+            "weight": snap.weight,
+            "reasons": verdict.reasons,
+            "vip_held": state.held_since is not None,
+            "agent_check": verdict.agent_word,
+            "checks": {name: asdict(check) for name, check in state.checks.items()},
+            "peers": {name: asdict(view) for name, view in state.peers.items()},
+            "healing": asdict(state.healing),
+            "transitions": snap.transitions,
+            "langflow_restarts": snap.restarts,
+            "loop_age": round(now - (state.decided_at or 0.0), 3),
+            "seq": snap.seq,
+        }
+    )
+
+
+def metrics_text(snap: Snapshot, now: float) -> bytes:
+    """Prometheus' text format."""
+    return "".join(f"{line}\n" for line in _metrics(snap, now)).encode()
+
+
+def _metrics(snap: Snapshot, now: float) -> Iterator[str]:
+    state, verdict = snap.decision.state, snap.decision.verdict
+    own = {n: c for n, c in state.checks.items() if not n.startswith(PEER)}
+    peers = {n.removeprefix(PEER): c for n, c in state.checks.items() if n.startswith(PEER)}
+    yield from gauge("vip_held", "1 while this node holds the VIP.", state.held_since is not None)
+    yield from gauge("vip_weight", "What the agent adds to the VRRP priority.", snap.weight)
+    yield from gauge("fit", "1 while this node may hold the VIP.", verdict.fit)
+    isolated = verdict.standing is Standing.ISOLATED
+    yield from gauge("isolated", "1 while no majority is in reach.", isolated)
+    yield from gauge("yielding", "1 while this node yields to a second owner.", state.yielding)
+    up = {name: bool(check.up) for name, check in own.items()}
+    yield from family("check_ok", "gauge", "1 while the check is up.", "check", up)
+    failures = {name: check.failures for name, check in own.items()}
+    yield from family(
+        "check_consecutive_failures", "gauge", "Failures in a row.", "check", failures
+    )
+    reach = {name: bool(check.up) for name, check in peers.items()}
+    yield from family("peer_reachable", "gauge", "1 while the peer answers.", "peer", reach)
+    mutual = {name: snap.config.node in view.sees for name, view in state.peers.items()}
+    yield from family("peer_sees_me", "gauge", "1 while the peer reaches us.", "peer", mutual)
+    exhausted = state.healing.exhausted
+    yield from gauge("healing_exhausted", "1 when restarts of LangFlow did not help.", exhausted)
+    yield from counter("langflow_restarts_total", "Restarts asked for.", snap.restarts)
+    yield from counter("transitions_total", "Events recorded.", snap.transitions)
+    yield from counter("journal_dropped_total", "Events lost.", snap.journal_dropped)
+    age = round(now - (state.decided_at or 0.0), 3)
+    yield from gauge("loop_age_seconds", "Age of the last decision.", age)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()

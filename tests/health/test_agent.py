@@ -1,0 +1,260 @@
+"""Acting: the tracked file, hand-over, journal, watchdog; and the two ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import FAILED, OK, RAW, Node, make, raw, view
+from langflow_ha.health import act, agent, check, cli, config, gather, probes
+from langflow_ha.health.events import INFO, Event
+from langflow_ha.health.model import Observation, Surroundings
+from langflow_ha.health.notify import Notifier
+from langflow_ha.health.server import Server
+from langflow_ha.health.snapshot import Snapshot
+
+NOT_HELD = Surroundings(vip_held=False, maintenance=False)
+HELD = Surroundings(vip_held=True, maintenance=False)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> config.Config:
+    names = ["weight_file", "maintenance_file", "restart_request", "keepalived_request"]
+    names += ["handover_file", "journal"]
+    paths = {**RAW["paths"], **{name: str(tmp_path / name) for name in names}}
+    limits = {**RAW["limits"], "tick": 0.001}
+    return config.parse(raw(paths=paths, limits=limits))
+
+
+def weight(settings: config.Config) -> int:
+    return int(Path(settings.paths.weight_file).read_text())
+
+
+def all_well(board: gather.Board, settings: config.Config, now: float) -> None:
+    for probe in gather.probes_for(settings, gather.Network()):
+        name = probe.check.removeprefix("peer:")
+        peer = view(name) if probe.check != name else None
+        board.post(Observation(probe.check, now, OK, peer=peer))
+
+
+def started(settings: config.Config, clock: Clock) -> tuple[agent.Agent, gather.Board]:
+    board = gather.Board(gather.probes_for(settings, gather.Network()), clock)
+    return agent.Agent(settings, board, clock, "boot"), board
+
+
+def test_closed_before_the_first_verdict(settings: config.Config) -> None:
+    Path(settings.paths.weight_file).write_text("40\n")
+    clock = Clock()
+    one, board = started(settings, clock)
+    assert weight(settings) == -100
+    assert one.step(lambda: NOT_HELD).weight == -100
+    all_well(board, settings, clock.now)
+    assert one.step(lambda: HELD).weight == weight(settings) == 40
+
+
+def test_a_keepalived_that_defies_a_fault_is_reported(settings: config.Config) -> None:
+    clock = Clock()
+    one, board = started(settings, clock)
+    all_well(board, settings, clock.now)
+    one.step(lambda: HELD)
+    for _ in range(9):
+        clock.now += 0.3
+        board.post(Observation("haproxy", clock.now, FAILED))
+        board.post(Observation("peer:n2", clock.now, OK, peer=view("n2")))
+        board.post(Observation("peer:n3", clock.now, OK, peer=view("n3")))
+        one.step(lambda: HELD)
+    assert weight(settings) == -254
+    assert Path(settings.paths.keepalived_request).exists()
+
+
+def test_a_restart_keeps_the_weight_until_there_is_a_verdict(settings: config.Config) -> None:
+    clock = Clock()
+    one, _ = started(settings, clock)
+    one.stop_cleanly(40)
+    clock.now += 1
+    successor, board = started(settings, clock)
+    assert weight(settings) == successor.step(lambda: HELD).weight == 40
+    all_well(board, settings, clock.now)
+    assert successor.step(lambda: HELD).weight == 40
+    third, _ = started(settings, clock)
+    assert weight(settings) == -100, "a hand-over is good for one successor"
+    assert third.step(lambda: HELD).weight == -100
+
+
+def test_a_restart_that_sees_nothing_is_unfit_after_the_grace(settings: config.Config) -> None:
+    clock = Clock()
+    started(settings, clock)[0].stop_cleanly(40)
+    successor, _ = started(settings, clock)
+    clock.now += 3.5
+    assert successor.step(lambda: HELD).weight == -100
+
+
+@pytest.mark.parametrize(("boot", "age"), [("other", 1.0), ("boot", 10.0), ("boot", -5.0)])
+def test_an_old_or_foreign_hand_over_is_refused(tmp_path: Path, boot: str, age: float) -> None:
+    file = tmp_path / "handover"
+    act.Handover(file, boot).leave(40, 1000.0)
+    assert act.Handover(file, "boot").take(1000.0 + age, 3.0) is None
+    assert not file.exists()
+
+
+def test_the_weight_file_is_written_on_change_only(tmp_path: Path) -> None:
+    file = act.WeightFile(tmp_path / "weight")
+    assert [file.write(w) for w in (0, 0, 40, 40)] == [True, False, True, False]
+    file.path.unlink()
+    assert file.write(40), "and when somebody has removed it"
+    assert [f.name for f in tmp_path.iterdir()] == ["weight"], "no drafts are left"
+
+
+def test_the_guard_sees_a_stalled_loop(settings: config.Config) -> None:
+    clock = Clock()
+    one, _ = started(settings, clock)
+    guard = agent.Guard(one, 2.0, clock)
+    clock.now += 1.9
+    assert not guard.stalled()
+    clock.now += 0.2
+    assert guard.stalled()
+    Path(settings.paths.weight_file).write_text("40\n")
+    one.fail_closed()
+    assert weight(settings) == -100
+    guard.beat()
+    assert not guard.stalled()
+
+
+def test_the_guard_ends_a_stalled_process(
+    settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    guard = agent.Guard(started(settings, Clock())[0], 0.05, gather.boottime)
+    with pytest.raises(SystemExit, match=str(agent.EXIT_STALLED)):
+        guard.watch()
+    assert weight(settings) == -100
+
+
+def test_the_journal_is_bounded(tmp_path: Path) -> None:
+    journal = act.Journal(tmp_path / "events.jsonl", 500, "n1")
+    for i in range(50):
+        journal.record(Event(INFO, "test", str(i)))
+    journal.flush(5.0)
+    files = sorted(tmp_path.iterdir())
+    assert [f.name for f in files] == ["events.jsonl", "events.jsonl.1"]
+    assert all(f.stat().st_size <= 500 for f in files)
+    last = json.loads(files[0].read_text().splitlines()[-1])
+    assert (last["detail"], last["node"]) == ("49", "n1")
+
+
+def test_notify(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        Notifier(str(tmp_path / "notify")).send("READY=1", "STATUS=fit")
+        assert systemd.recv(100) == b"READY=1\nSTATUS=fit"
+    Notifier("").send("READY=1")
+
+
+# --- the two ports ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Any:
+    one = Server(lambda: 1000.5)
+    one.start("127.0.0.1", 0, 0)
+    yield one
+    one.stop()
+
+
+def shown(held: bool = True) -> Snapshot:
+    node = Node(make(), start=999.0)
+    node.held = held
+    decision = node.round()
+    return Snapshot(node.config, decision, decision.verdict.weight, "boot", 7, 3, 0, 0)
+
+
+def get(server: Server, path: str) -> probes.Reply:
+    url = f"http://127.0.0.1:{server.http_port}{path}"
+    return probes.http_get(url, 2.0, want_body=True)
+
+
+def ask_agent_check(server: Server) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.agent_check_port), 2.0) as link:
+        return link.recv(100)
+
+
+def test_before_the_first_decision(server: Server) -> None:
+    assert get(server, "/peer").status == 503
+    assert ask_agent_check(server) == b""
+
+
+def test_a_peer_reads_what_a_peer_shows(server: Server) -> None:
+    server.publish(shown())
+    peer = gather.parse_peer(get(server, "/peer").body)
+    assert (peer.name, peer.fit, peer.sees, peer.seq) == ("n1", True, ("n2", "n3"), 7)
+    assert peer.vip_held_for is not None and peer.loop_age == pytest.approx(1.2)
+    assert peer.checks == dict.fromkeys(
+        ("haproxy", "usable", "langflow", "postgresql", "valkey"), True
+    )
+
+
+def test_status_metrics_and_agent_check(server: Server) -> None:
+    server.publish(shown())
+    assert json.loads(get(server, "/status").body)["standing"] == "fit"
+    metrics = get(server, "/metrics").body.decode().splitlines()
+    assert "langflow_ha_vip_weight 40" in metrics
+    assert 'langflow_ha_check_ok{check="haproxy"} 1' in metrics
+    assert 'langflow_ha_peer_reachable{peer="n2"} 1' in metrics
+    assert "langflow_ha_healing_exhausted 0" in metrics
+    assert ask_agent_check(server) == b"up 100%\n"
+    assert get(server, "/secret").status == 404
+
+
+def test_a_dawdling_client_spoils_nothing(server: Server) -> None:
+    server.publish(shown())
+    slow = [socket.create_connection(("127.0.0.1", server.http_port)) for _ in range(20)]
+    try:
+        begun = time.monotonic()
+        assert get(server, "/peer").status == 200
+        assert time.monotonic() - begun < 1.0
+    finally:
+        for link in slow:
+            link.close()
+
+
+@pytest.mark.parametrize("request_", [b"\r\n\r\n", b"POST /peer HTTP/1.1\r\n\r\n", b"x" * 20000])
+def test_bad_requests_do_no_harm(server: Server, request_: bytes) -> None:
+    server.publish(shown())
+    with socket.create_connection(("127.0.0.1", server.http_port), 2.0) as link:
+        link.sendall(request_)
+        with suppress(ConnectionResetError):
+            assert b" 200 " not in link.recv(100)
+    assert get(server, "/peer").status == 200
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "agent.json"
+    base = ["--config", str(file)]
+    assert cli.main([*base, "agent", "--check-config"]) == check.USAGE
+    file.write_text(json.dumps(raw(langflow=None)))
+    assert cli.main([*base, "agent", "--check-config"]) == check.OK
+    assert cli.main([*base, "check", "langflow"]) == check.ABSENT
+    capsys.readouterr()
+    assert cli.main([*base, "check", "haproxy", "--json"]) == check.FAILED
+    (result,) = json.loads(capsys.readouterr().out)
+    assert (result["check"], result["code"]) == ("haproxy", check.FAILED)
