@@ -1,0 +1,1 @@
+"""Preflight: finds bad input and unfit nodes before anything is changed."""
