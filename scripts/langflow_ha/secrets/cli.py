@@ -1,0 +1,95 @@
+"""`langflow-ha secrets`: make, rotate and show the secrets of a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from langflow_ha.secrets.catalogue import full_name
+from langflow_ha.secrets.init import create_password_file, init_secrets, paths
+from langflow_ha.secrets.vault import Vault, VaultError
+
+app = typer.Typer(help="Make, rotate and show the secrets of a site.", no_args_is_help=True)
+
+InventoryOption = Annotated[
+    Path, typer.Option("--inventory", "-i", help="Inventory directory of the site.")
+]
+PasswordOption = Annotated[
+    Path,
+    typer.Option(
+        "--vault-password-file",
+        envvar="ANSIBLE_VAULT_PASSWORD_FILE",
+        help="File with the vault password, or a script that prints it.",
+    ),
+]
+
+
+def _site_name(inventory: Path) -> str:
+    """Return `site_name` of the inventory, "langflow" when it sets none."""
+    main = inventory / "group_vars" / "all" / "main.yml"
+    values = yaml.safe_load(main.read_text("utf-8")) if main.exists() else None
+    return str((values or {}).get("site_name", "langflow"))
+
+
+def _fail(message: str) -> typer.Exit:
+    typer.secho(f"error: {message}", fg="red", err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def init(
+    inventory: InventoryOption,
+    vault_password_file: PasswordOption,
+    site_name: Annotated[
+        str, typer.Option(help="Name in the CA certificate; default: site_name of the inventory.")
+    ] = "",
+    rotate: Annotated[
+        list[str] | None,
+        typer.Option(help="Give this secret a new value (repeatable); all others are kept."),
+    ] = None,
+    create_vault_password_file: Annotated[
+        bool, typer.Option(help="Make the vault password file (0600) when it does not exist.")
+    ] = False,
+) -> None:
+    """Make every secret that the site lacks, and its CA; never overwrite one that exists."""
+    try:
+        names = [full_name(name) for name in rotate or []]
+        if create_vault_password_file and create_password_file(vault_password_file):
+            typer.echo(f"made {vault_password_file}: keep a copy, without it the vault stays shut")
+        site = site_name or _site_name(inventory)
+        outcome = init_secrets(inventory, vault_password_file, site, names)
+    except (VaultError, NotADirectoryError, KeyError) as error:
+        raise _fail(str(error.args[0])) from error
+    vault_file, ca_file = paths(inventory)
+    typer.echo(
+        f"{vault_file}: {len(outcome.created)} made, {len(outcome.rotated)} rotated, "
+        f"{len(outcome.kept)} kept"
+    )
+    if outcome.certificate_written:
+        typer.echo(f"{ca_file}: new CA certificate")
+    if "secret_langflow_secret_key" in outcome.rotated:
+        typer.secho(
+            "LangFlow encrypts stored credentials with secret_langflow_secret_key: what users saved "
+            "under the old key can no longer be read.",
+            fg="yellow",
+        )
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Secret, in full or short: superuser, valkey, …")],
+    inventory: InventoryOption,
+    vault_password_file: PasswordOption,
+) -> None:
+    """Print one secret and nothing else, for use in a shell: `$(langflow-ha secrets show …)`."""
+    try:
+        variable = full_name(name)
+        value = Vault(paths(inventory)[0], vault_password_file).read().get(variable)
+    except (VaultError, KeyError) as error:
+        raise _fail(str(error.args[0])) from error
+    if not value:
+        raise _fail(f"{variable} is not in the vault; run `langflow-ha secrets init` first")
+    typer.echo(str(value))
