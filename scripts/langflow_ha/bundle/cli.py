@@ -1,0 +1,79 @@
+"""`langflow-ha bundle`: make, take over and list the artefacts that nodes install from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from langflow_ha.bundle import artefacts, langflow, minio
+from langflow_ha.bundle.container import BuildError
+from langflow_ha.lab.model import LabError
+
+app = typer.Typer(
+    help="The artefacts that nodes install from, built once under .artefacts/.",
+    no_args_is_help=True,
+)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except (BuildError, LabError, OSError, ValueError) as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def _say(text: str) -> None:
+    typer.echo(f"bundle: {text}")
+
+
+@app.command()
+def build(
+    systems: Annotated[
+        list[str] | None,
+        typer.Option("--os", help="debian13 or debian12 (repeatable); default: debian13."),
+    ] = None,
+    only: Annotated[str, typer.Option(help="Only this artefact: langflow or minio.")] = "",
+) -> None:
+    """Build what is missing. What is there with the right digest is left alone."""
+    started = time.monotonic()
+    with _errors():
+        for system in systems or ["debian13"]:
+            if system not in langflow.PYTHON:
+                raise ValueError(f"--os {system!r}: there are {', '.join(langflow.PYTHON)}")
+        if only not in ("", "langflow", "minio"):
+            raise ValueError(f"--only {only!r}: it is langflow or minio")
+        if only != "minio":
+            for system in systems or ["debian13"]:
+                langflow.build(system, _say)
+        if only != "langflow":
+            minio.build(_say)
+    _say(f"done after {time.monotonic() - started:.0f} s")
+
+
+@app.command()
+def supply(
+    minio_binary: Annotated[Path, typer.Option(help="A MinIO server binary for linux/amd64.")],
+    sha256: Annotated[str, typer.Option(help="Its hex SHA-256, from where you trust it.")],
+) -> None:
+    """Use a MinIO binary of your own instead of compiling one."""
+    with _errors():
+        if len(sha256) != 64:
+            raise ValueError(f"--sha256 {sha256!r}: 64 hexadecimal digits are expected")
+        minio.supply(minio_binary, sha256.lower(), _say)
+
+
+@app.command("list")
+def list_artefacts() -> None:
+    """Print the artefacts that are there and whether their digests are right."""
+    for path in sorted(artefacts.DIRECTORY.glob("*.sha256")):
+        file = path.with_suffix("")
+        state = "ok" if artefacts.is_sealed(file) else "DAMAGED"
+        size = artefacts.megabytes(file) if file.is_file() else "absent"
+        typer.echo(f"{state:<8}{size:>8}  {file.name}")

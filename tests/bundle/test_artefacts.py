@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from langflow_ha.bundle import artefacts, langflow, minio
+from langflow_ha.bundle.container import BuildError, passed_environment, pip_configurations
+
+
+def _wheels(directory: Path, lock_file: Path) -> str:
+    (directory / "wheels").mkdir(parents=True)
+    wheel = directory / "wheels" / "alpha-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    (directory / "uv").write_bytes(b"uv")
+    digest = artefacts.sha256(wheel)
+    lock_file.write_text(f"alpha==1.0 --hash=sha256:{digest}\n")
+    return digest
+
+
+def test_bundle_names_every_file_with_its_digest(tmp_path: Path) -> None:
+    directory, lock_file = tmp_path / "b", tmp_path / "lock.txt"
+    digest = _wheels(directory, lock_file)
+    assert langflow.assemble(directory, lock_file, "debian13", "9.9.9") == []
+    target = tmp_path / "bundle.tar"
+    langflow.pack(directory, target)
+    assert artefacts.is_sealed(target)
+    with tarfile.open(target) as archive:
+        names = archive.getnames()
+        assert {member.uid for member in archive.getmembers()} == {0}
+        stream = archive.extractfile("manifest.json")
+        assert stream is not None
+        manifest = json.load(stream)
+    assert "wheels/alpha-1.0-py3-none-any.whl" in names
+    assert manifest["files"]["wheels/alpha-1.0-py3-none-any.whl"] == digest
+    assert set(manifest["files"]) == {"wheels/alpha-1.0-py3-none-any.whl", "uv", "requirements.txt"}
+    assert manifest["python_tag"] == "cp313"
+    assert manifest["lock_sha256"] == artefacts.sha256(lock_file)
+
+
+def test_a_changed_artefact_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"1")
+    assert not artefacts.is_sealed(file)
+    artefacts.seal(file)
+    assert artefacts.is_sealed(file)
+    file.write_bytes(b"2")
+    assert not artefacts.is_sealed(file)
+
+
+def test_bundle_file_is_named_after_the_lock() -> None:
+    name = langflow.bundle_file("debian12").name
+    assert name.startswith("langflow-1.13.0-")
+    assert name.endswith("-cp311-x86_64.tar")
+
+
+def test_minio_pin() -> None:
+    pin = minio.Pin("m.example/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", "go1", "")
+    assert pin.release == "DEVELOPMENT.2026-02-12T20-18-48Z"
+    assert "-X m.example/minio/cmd.Version=2026-02-12T20:18:48Z" in pin.ldflags
+    assert pin.ldflags.endswith("cmd.ShortCommitID=7aac2a2c5b7c")
+    assert minio.pin().version.startswith("v0.0.0-")
+
+
+def test_an_operators_binary_must_have_the_stated_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artefacts, "DIRECTORY", tmp_path / "artefacts")
+    binary = tmp_path / "minio"
+    binary.write_bytes(b"binary")
+    with pytest.raises(BuildError, match="has the digest"):
+        minio.supply(binary, "0" * 64, lambda _: None)
+    assert list((tmp_path / "artefacts").iterdir()) == []
+    supplied = minio.supply(binary, artefacts.sha256(binary), lambda _: None)
+    assert artefacts.is_sealed(supplied)
+    assert supplied.stat().st_mode & 0o111
+
+
+def test_package_settings_are_passed_and_secrets_of_others_are_not(tmp_path: Path) -> None:
+    environment = {"PIP_INDEX_URL": "https://i.example", "PIP_CERT": "/x", "AWS_SECRET": "s"}
+    passed = passed_environment(environment, {"GOPROXY": "https://g.example", "GOSUMDB": ""})
+    assert passed == {"PIP_INDEX_URL": "https://i.example", "GOPROXY": "https://g.example"}
+    own = tmp_path / "pip.conf"
+    own.write_text("[global]\n")
+    assert pip_configurations({"PIP_CONFIG_FILE": str(own)}, tmp_path)[own] == str(own)
