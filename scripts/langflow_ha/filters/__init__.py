@@ -1,0 +1,1 @@
+"""Filters that the playbooks' wiring uses, as plain typed functions."""
