@@ -1,0 +1,242 @@
+"""`langflow-ha drill`: list the drills, run them, report on them, measure throughput.
+
+Exit codes of `run`: 0 all passed; 1 one failed; 2 it could not start; 3 none failed, but one was skipped.
+With `--plan`: 0 all would run now; 2 the site cannot be used; 3 one would be skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from langflow_ha.drill import plan, record, throughput, window
+from langflow_ha.drill.catalogue import chosen
+from langflow_ha.drill.guard import ProductionOption, confirm_production
+from langflow_ha.drill.model import Drill, Outcome, Record
+from langflow_ha.drill.publish import write_metrics, write_page
+from langflow_ha.drill.session import SessionError, session
+from langflow_ha.status.cli import InventoryOption, LabOption, VaultOption, site_or_exit
+from langflow_ha.status.remote import SshRemote
+from langflow_ha.status.site import Site
+
+app = typer.Typer(
+    help="Break one thing at a time and measure what a client sees.", no_args_is_help=True
+)
+console = Console(highlight=False)
+TextfileOption = Annotated[
+    Path | None,
+    typer.Option(help="Directory of the node exporter's textfile collector: write metrics there."),
+]
+DirectoryOption = Annotated[
+    Path | None, typer.Option(help="Directory of the records; default: the lab's drills/.")
+]
+
+
+def _drills(ids: list[str] | None, profile: str) -> tuple[Drill, ...]:
+    if profile not in ("short", "full"):
+        raise typer.BadParameter(f"{profile!r}: short or full", param_hint="--profile")
+    try:
+        return chosen(ids or [], profile)
+    except KeyError as error:
+        raise typer.BadParameter(
+            f"{error.args[0]!r}: `langflow-ha drill list` shows them", param_hint="--drill"
+        ) from error
+
+
+@app.command("list")
+def list_drills() -> None:
+    """Print the drills, their budgets and repetitions."""
+    table = Table(pad_edge=False)
+    for name in ("drill", "what breaks", "budget"):
+        table.add_column(name)
+    for name in ("runs", "profile"):
+        table.add_column(name, no_wrap=True)
+    for drill in chosen([], "full"):
+        table.add_row(
+            drill.id, drill.title, plan.limit(drill), str(drill.repetitions), drill.profile
+        )
+    console.print(table)
+
+
+@app.command()
+def run(
+    name: LabOption = "",
+    inventory: InventoryOption = None,
+    vault_password_file: VaultOption = None,
+    drill: Annotated[
+        list[str] | None,
+        typer.Option("--drill", "-d", help="Id of a drill (repeatable); default: the profile."),
+    ] = None,
+    repeat: Annotated[int, typer.Option(help="Repetitions; 0: what the catalogue says.")] = 1,
+    profile: Annotated[str, typer.Option(help="short or full.")] = "short",
+    every: Annotated[
+        bool, typer.Option("--all", help="The full profile, with the repetitions of the catalogue.")
+    ] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Print what would be done now, and do nothing.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the Markdown summary here.")] = None,
+    textfile: TextfileOption = None,
+    directory: DirectoryOption = None,
+    integrity: Annotated[
+        str, typer.Option(help="langflow check-integrity (20 s of one core): each, last or never.")
+    ] = "last",
+    yes_production: ProductionOption = "",
+) -> None:
+    """Run drills one after another."""
+    if every:
+        profile, repeat = "full", 0
+    drills = _drills(drill, profile)
+    if integrity not in ("each", "last", "never"):
+        raise typer.BadParameter(f"{integrity!r}: each, last or never", param_hint="--integrity")
+    site = site_or_exit(name, inventory, vault_password_file)
+    journal = record.Journal(directory or site.state_directory)
+    if only_plan:
+        raise typer.Exit(_show_plans(site, [(d, repeat or d.repetitions) for d in drills], journal))
+    confirm_production(site, yes_production)
+    records: list[Record] = []
+    try:
+        asyncio.run(_run(site, drills, repeat, integrity, journal, records))
+    except SessionError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        typer.secho("stopped; the fault has been undone", fg="yellow", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        if records:
+            summaries = record.summarise(records)
+            console.print(record.table(summaries))
+            if report:
+                report.parent.mkdir(parents=True, exist_ok=True)
+                report.write_text(record.markdown(summaries, site.name), "utf-8")
+            _publish(site, journal, textfile)
+    raise typer.Exit(record.exit_code(record.summarise(records)))
+
+
+def _show_plans(site: Site, drills: list[tuple[Drill, int]], journal: record.Journal) -> int:
+    """Print the plans; return 3 when a drill would be skipped, else 0."""
+    plans = asyncio.run(plan.gathered(site, SshRemote(), drills, journal.read()))
+    for one in plans:
+        console.print(plan.text(one), markup=False, soft_wrap=True)
+    if site.production:
+        console.print(f"a run asks for the name of this production site: {site.name}", markup=False)
+    return 3 if any(one.refused for one in plans) else 0
+
+
+def _publish(site: Site, journal: record.Journal, textfile: Path | None) -> None:
+    """Write what is made of the records; a full disk must not hide how the drills ended."""
+    console.print(f"records: {journal.file}", markup=False, soft_wrap=True)
+    try:
+        console.print(f"page: {write_page(journal, site.name)}", markup=False, soft_wrap=True)
+        if textfile:
+            write_metrics(journal, site.name, textfile)
+    except OSError as error:
+        typer.secho(f"warning: not written: {error}", fg="yellow", err=True)
+
+
+async def _run(
+    site: Site,
+    drills: tuple[Drill, ...],
+    repeat: int,
+    integrity: str,
+    journal: record.Journal,
+    records: list[Record],
+) -> None:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"[{time.monotonic() - began:6.0f} s] {text}", markup=False)
+
+    async with session(site, say) as engine:
+        for drill in drills:
+            count = repeat or drill.repetitions
+            for repetition in range(1, count + 1):
+                check = integrity == "each" or (integrity == "last" and repetition == count)
+                result = await engine.run(drill, repetition, integrity=check)
+                journal.add(result)
+                records.append(result)
+                say(outcome_line(result, count))
+
+
+def outcome_line(result: Record, count: int) -> str:
+    """Return one line about one run."""
+    head = f"{result.drill} {result.repetition}/{count}: {result.outcome.upper()}"
+    if result.outcome is Outcome.SKIPPED:
+        return f"{head}, {result.reason}"
+    kind = result.budget_kind
+    shown = "nothing" if result.measured is None else record.figure(result.measured, kind)
+    limit = record.figure(result.limit, kind)
+    text = (
+        f"{head}, {kind} {shown} (budget {limit}), {result.lost}/{result.acknowledged} writes lost"
+    )
+    return f"{text}; {result.reason}" if result.reason else text
+
+
+@app.command("report")
+def write_report(
+    name: LabOption = "",
+    inventory: InventoryOption = None,
+    vault_password_file: VaultOption = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The page; default: report.html beside the records.")
+    ] = None,
+    textfile: TextfileOption = None,
+    directory: DirectoryOption = None,
+) -> None:
+    """Make the HTML page of all drills that were ever run on the site."""
+    site = site_or_exit(name, inventory, vault_password_file)
+    journal = record.Journal(directory or site.state_directory)
+    try:
+        path = write_page(journal, site.name, output)
+        if textfile:
+            write_metrics(journal, site.name, textfile)
+    except OSError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(path)
+
+
+@app.command("window")
+def maintenance_window(
+    calendar: Annotated[str, typer.Option(help="When it opens, as systemd's OnCalendar.")],
+    minutes: Annotated[int, typer.Option(min=1, help="How long it stays open.")],
+    needs: Annotated[int, typer.Option(min=0, help="How many of them have to be left.")] = 0,
+) -> None:
+    """Tell a schedule whether it may run. Exit code 0: yes; 1: shut; 255: bad expression.
+
+    The codes are those of systemd's ExecCondition: 1 skips the unit, 255 fails it.
+    """
+    now = time.time()
+    try:
+        opened = window.first_opening(calendar, now - 60 * minutes)
+    except window.WindowError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(255) from error
+    left = window.remaining(opened, 60 * minutes, now)
+    typer.echo(f"{left / 60:.0f} minutes of the maintenance window are left, {needs} are needed")
+    raise typer.Exit(0 if left > 0 and left >= 60 * needs else 1)
+
+
+@app.command("throughput")
+def measure_throughput(
+    name: LabOption = "",
+    inventory: InventoryOption = None,
+    vault_password_file: VaultOption = None,
+    count: Annotated[int, typer.Option(help="Flow runs on each way.")] = 300,
+    concurrency: Annotated[int, typer.Option(help="Clients at a time.")] = 4,
+) -> None:
+    """Compare flow runs through the VIP, TLS and HAProxy with runs straight at a LangFlow."""
+    site = site_or_exit(name, inventory, vault_password_file)
+    try:
+        results = asyncio.run(throughput.compare(site, count, concurrency))
+    except (SessionError, throughput.ThroughputError) as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    console.print(throughput.table(results))

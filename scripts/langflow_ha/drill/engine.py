@@ -1,0 +1,370 @@
+"""The skeleton that every drill runs through; what differs is data (`catalogue.py`, `faults.py`).
+
+precheck → client load and watchers → arm the self-undo and inject → hold → undo → steady state →
+verify → judge → record. The undo runs whatever happens in between, Ctrl-C included, and the timer
+on the node runs it when this process is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import httpx
+
+from langflow_ha.drill import measure, verify
+from langflow_ha.drill.faults import FAULTS, Fault, injection_script, undo_script
+from langflow_ha.drill.http import Api, ApiError
+from langflow_ha.drill.judge import Evidence, judge, skipped
+from langflow_ha.drill.load import Load
+from langflow_ha.drill.model import Acknowledged, Drill, Record, Request
+from langflow_ha.drill.select import NoTarget, refusal, targets
+from langflow_ha.drill.series import timed
+from langflow_ha.drill.traces import active_faults
+from langflow_ha.drill.watch import Watchers
+from langflow_ha.lab.engine import Engine as ContainerEngine
+from langflow_ha.status.model import ClusterView
+from langflow_ha.status.remote import Remote, RemoteError
+from langflow_ha.status.site import Node, Site
+
+WARM_UP_S = 3.0
+POLL_S = 2.0
+VERIFY_S = 60.0
+SETTLE_S = 60.0
+"""How long the open background runs together may take to end after the drill."""
+INTEGRITY = "/usr/local/lib/langflow-ha/langflow-admin check-integrity"
+INTEGRITY_S = 240.0
+INVOCATION = "systemctl show --property=InvocationID --value langflow.service"
+
+View = Callable[[], Awaitable[ClusterView]]
+Say = Callable[[str], None]
+MakeLoad = Callable[[], Load]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is run as root on one node to break it, and to mend it."""
+
+    node: Node
+    fault: Fault
+    inject: str
+    undo: str
+
+
+@dataclass
+class Undo:
+    """What has been broken and not yet mended."""
+
+    broken: list[Order] = field(default_factory=list)
+    """In the order in which they were broken; mended the other way round."""
+    without_power: list[Node] = field(default_factory=list)
+    guards: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    done: bool = False
+
+
+class Engine:
+    """Runs drills one at a time against one site."""
+
+    def __init__(
+        self,
+        site: Site,
+        remote: Remote,
+        view: View,
+        api: Api,
+        make_load: MakeLoad,
+        say: Say,
+        random: Random | None = None,
+    ) -> None:
+        self.site = site
+        self.remote = remote
+        self.view = view
+        self.api = api
+        self.make_load = make_load
+        self.say = say
+        self.random = random or Random()  # noqa: S311 - an order of nodes, no secret
+
+    async def run(self, drill: Drill, repetition: int = 1, *, integrity: bool = True) -> Record:
+        """Run one repetition and return its record; never raises for what the cluster does."""
+        started = time.time()
+        try:
+            view = await self.view()
+            reason = refusal(drill, view, await self.active())
+            names = () if reason else targets(drill.target, view, self.random)
+        except NoTarget as none:
+            reason, names = str(none), ()
+        if reason:
+            return skipped(drill, self.site.name, repetition, started, reason)
+        self.say(f"{drill.title}{': ' + ', '.join(names) if names else ''}")
+        watchers = Watchers(self.site, self.remote)
+        load = self.make_load()
+        try:
+            if silent := await watchers.start():
+                reason = f"no samples from {', '.join(silent)}: is python3 there?"
+                return skipped(drill, self.site.name, repetition, started, reason)
+            load.start(drill.classes)
+            await asyncio.sleep(WARM_UP_S)
+            if not measure.recovered(load.requests, drill.classes, started):
+                await asyncio.sleep(WARM_UP_S)
+            if reason := unfit(load.requests, drill):
+                return skipped(drill, self.site.name, repetition, started, reason)
+            evidence = await self._break_and_mend(drill, repetition, started, names, load, watchers)
+        finally:
+            await load.stop()
+            await watchers.stop()
+        evidence = await self._verify(evidence, load, integrity=integrity)
+        return timed(judge(evidence), evidence.requests)
+
+    async def _break_and_mend(
+        self,
+        drill: Drill,
+        repetition: int,
+        started: float,
+        names: tuple[str, ...],
+        load: Load,
+        watchers: Watchers,
+    ) -> Evidence:
+        trouble, steady = "", None
+        fault_at = undo_at = time.time()
+        undo = Undo()
+        unsteady = ""
+        before = await self._invocations(drill)
+        async with self._mending(undo):
+            try:
+                fault_at = await self._inject(drill, names, undo)
+                await self._hold(drill, load, fault_at)
+            except (RemoteError, OSError, ValueError) as error:
+                trouble = f"injection: {error}"
+            self.say(f"undo after {time.time() - fault_at:.1f} s")
+            undo_at = time.time()
+            trouble = await self._undo(undo) or trouble
+        steady, unsteady = await self._steady(drill, load, undo_at)
+        after = await self._invocations(drill)
+        load_end = await load.stop()
+        return Evidence(
+            drill=drill,
+            site=self.site.name,
+            repetition=repetition,
+            started=started,
+            targets=names,
+            nodes=frozenset(node.name for node in self.site.nodes if "balancer" in node.groups),
+            without_power=frozenset(names if FAULTS[drill.fault].power else ()),
+            fault_at=fault_at,
+            undo_at=undo_at,
+            load_end=load_end,
+            steady_s=steady,
+            unsteady=unsteady,
+            requests=load.requests,
+            samples=watchers.samples,
+            acknowledged=load.acknowledged,
+            runs=load.heavy.runs,
+            restarted=sorted(name for name, id_ in before.items() if after.get(name) != id_),
+            trouble=trouble,
+        )
+
+    async def _invocations(self, drill: Drill) -> dict[str, str]:
+        """Return which start of LangFlow runs on each node, where the drill cares; nodes without an answer lack."""
+        found = {}
+        for node in self.site.nodes:
+            if drill.no_restart and "langflow" in node.groups:
+                with contextlib.suppress(RemoteError):
+                    found[node.name] = (await self.remote.run(node, INVOCATION)).stdout.strip()
+        return found
+
+    async def active(self) -> list[str]:
+        """Return the traces of a fault that is active on any node, each with the node's name."""
+        return await active_faults(self.site, self.remote)
+
+    async def _inject(self, drill: Drill, names: tuple[str, ...], undo: Undo) -> float:
+        """Break the targets; return when the first of them broke."""
+        fault = FAULTS[drill.fault]
+        nodes = [self.site.node(name) for name in names]
+        if fault.power:
+            limit = undo_after_s(drill)
+            undo.guards = [guard for node in nodes if (guard := power_guard(node, limit))]
+            undo.without_power = nodes
+            # Before the order, not after: the power is gone half a second before its report is back.
+            # A gap is taken between successes, so an early time only places it.
+            ordered = time.time()
+            await asyncio.gather(*(self.remote.power_off(node) for node in nodes))
+            return ordered
+        moments = []
+        for phase in phases(self.site, drill, names):
+            undo.broken += phase
+            tried = await asyncio.gather(
+                *(self._break(order) for order in phase), return_exceptions=True
+            )
+            for outcome in tried:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                moments.append(outcome)
+        return min(moments, default=time.time())
+
+    async def _break(self, order: Order) -> float:
+        done = await self.remote.run(order.node, order.inject, timeout=order.fault.inject_s)
+        if done.code:
+            raise RemoteError(
+                f"{order.node.name}: exit code {done.code}: {done.stderr.strip()[-300:]}"
+            )
+        return float(done.stdout.split()[0])
+
+    async def _hold(self, drill: Drill, load: Load, fault_at: float) -> None:
+        """Keep the fault for its time; longer, up to the bound, until the client has recovered."""
+        classes = drill.budget.classes or drill.classes
+        while (lasted := time.time() - fault_at) < drill.hold_max_s:
+            if lasted >= drill.hold_s and measure.recovered(load.requests, classes, fault_at):
+                return
+            await asyncio.sleep(0.25)
+
+    @contextlib.asynccontextmanager
+    async def _mending(self, undo: Undo) -> AsyncIterator[None]:
+        """Make sure that the undo has been tried when this block is left, however that happens."""
+        try:
+            yield
+        finally:
+            if not undo.done:
+                self.say("undoing the fault")
+                await asyncio.shield(self._undo(undo))
+
+    async def _undo(self, undo: Undo) -> str:
+        """Mend what is broken; return what went wrong with that, "" if nothing did."""
+        trouble = []
+        for node in undo.without_power:
+            try:
+                await self.remote.power_on(node)
+            except RemoteError as error:
+                trouble.append(str(error))
+        for guard in undo.guards:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(guard.pid, signal.SIGTERM)
+            guard.wait()
+        for order in reversed(undo.broken):
+            name = order.node.name
+            try:
+                done = await self.remote.run(order.node, order.undo, timeout=order.fault.undo_s)
+                if done.code:
+                    trouble.append(f"undo on {name}: {done.stderr.strip()[-200:]}")
+            except RemoteError as error:
+                trouble.append(f"undo on {name}: {error}")
+        undo.done = True
+        return "; ".join(trouble)
+
+    async def _steady(self, drill: Drill, load: Load, since: float) -> tuple[float | None, str]:
+        """Wait until the cluster is as healthy as before; return the time it took, or why not."""
+        reason = "was not asked"
+        while time.time() - since < drill.steady_s:
+            view = await self.view()
+            reason = refusal(drill, view, [])
+            if not reason and measure.recovered(load.requests, drill.classes, since):
+                return time.time() - since, ""
+            reason = reason or "the client has not recovered"
+            await asyncio.sleep(POLL_S)
+        return None, f"not within {drill.steady_s:g} s: {reason}"
+
+    async def _verify(self, evidence: Evidence, load: Load, *, integrity: bool) -> Evidence:
+        """Ask the cluster for everything that it acknowledged, and for its own integrity check."""
+        lost, unverified = await self._missing(load)
+        await verify.settle(self.api, load.heavy.runs, SETTLE_S)
+        found: str | None = None
+        if integrity and not unverified:
+            found = await self._integrity()
+        return replaced(evidence, lost=lost, unverified=unverified, integrity=found)
+
+    async def _missing(self, load: Load) -> tuple[list[Acknowledged], str]:
+        writes = load.acknowledged
+        limit = time.monotonic() + VERIFY_S
+        while True:
+            try:
+                lost = await verify.missing(self.api, writes, load.heavy.updates)
+            except (httpx.HTTPError, ApiError, ValueError) as error:
+                if time.monotonic() > limit:
+                    return [], f"could not be verified: {error or type(error).__name__}"
+                await asyncio.sleep(POLL_S)
+                continue
+            kept = [write for write in writes if write not in lost]
+            with contextlib.suppress(httpx.HTTPError, ApiError):
+                await self.api.clean(kept)
+            return lost, ""
+
+    async def _integrity(self) -> str:
+        """Return "" when `check-integrity` is clean on a LangFlow node, its last lines otherwise."""
+        node = next(node for node in self.site.nodes if "langflow" in node.groups)
+        try:
+            done = await self.remote.run(node, INTEGRITY, timeout=INTEGRITY_S)
+        except RemoteError as error:
+            return str(error)
+        return (
+            ""
+            if done.code == 0
+            else (done.stdout + done.stderr).strip()[-400:] or f"exit code {done.code}"
+        )
+
+
+def undo_after_s(drill: Drill) -> int:
+    """Return after how many seconds the fault mends itself when the controller is gone."""
+    return int(drill.hold_max_s + 60)
+
+
+def phases(site: Site, drill: Drill, names: Sequence[str]) -> list[list[Order]]:
+    """Return what is done where by a fault that takes no power: all of a phase at once."""
+
+    def order(fault: Fault, node: Node) -> Order:
+        others = [other for other in site.nodes if other is not node]
+        return Order(
+            node,
+            fault,
+            injection_script(
+                fault,
+                [other.cluster_address for other in others],
+                [other.address6 for other in others if other.address6],
+                undo_after_s(drill),
+                names,
+            ),
+            undo_script(fault, names),
+        )
+
+    fault = FAULTS[drill.fault]
+    targets = [order(fault, site.node(name)) for name in names]
+    if not fault.first:
+        return [targets]
+    balancers = [node for node in site.nodes if "balancer" in node.groups]
+    return [[order(fault.first, node) for node in balancers], targets]
+
+
+def unfit(requests: list[Request], drill: Drill) -> str:
+    """Return why the load is no base for a measurement: a class without success before the fault."""
+    for cls in drill.classes:
+        mine = [r for r in requests if r.cls == cls]
+        if not any(r.ok for r in mine):
+            notes = sorted({r.note for r in mine if r.note})
+            return f"no {cls} request succeeds before the fault ({', '.join(notes) or 'no answer yet'})"
+    return ""
+
+
+def replaced(
+    evidence: Evidence, *, lost: list[Acknowledged], unverified: str, integrity: str | None
+) -> Evidence:
+    """Return the evidence with what the verification found."""
+    return replace(evidence, lost=lost, unverified=unverified, integrity=integrity)
+
+
+def power_guard(node: Node, seconds: int) -> subprocess.Popen[bytes] | None:
+    """Start the dead-man switch of a container's power: it outlives this process. None on real nodes."""
+    if not node.container:
+        return None
+    start = shlex.join([*ContainerEngine().prefix, "start", node.container])
+    command = f"sleep {seconds}; {start}"
+    return subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

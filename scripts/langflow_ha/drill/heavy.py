@@ -1,0 +1,138 @@
+"""The clients whose work leaves something to follow: logins, changes, streams and background runs.
+
+Their actions are scheduled by `load.py`. What they leave behind (`updates`, `runs`) is verified
+after the drill by `verify.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from math import inf
+
+import httpx
+
+from langflow_ha.drill.http import FLOW_PREFIX, Api
+from langflow_ha.drill.model import DEFINITE, Acknowledged, Answer, BackgroundRun, Update
+
+STREAM_S = 15.0
+PATIENCE_S = 8.0
+"""How long a client watches its background run before it calls that a failure."""
+POLL_S = 0.5
+
+
+def judged(answer: httpx.Response, retries: int = 0) -> Answer:
+    """Make an `Answer` of a response: 2xx is a success."""
+    ok = 200 <= answer.status_code < 300
+    return Answer(
+        ok,
+        answer.status_code,
+        "" if ok else f"HTTP {answer.status_code}",
+        retries,
+        answer.headers.get("x-served-by", ""),
+    )
+
+
+class HeavyClients:
+    """The actions, and what they leave: `updates` and `runs`; acknowledged writes go to the load's list."""
+
+    def __init__(self, api: Api, acknowledged: list[Acknowledged]) -> None:
+        self.api = api
+        self.acknowledged = acknowledged
+        self.updates: list[Update] = []
+        self.runs: list[BackgroundRun] = []
+        self._flow = ""
+        self._creating = asyncio.Lock()
+        self._followers: set[asyncio.Task[None]] = set()
+
+    def stop(self) -> None:
+        """Follow no run any longer; `verify.settle` takes over."""
+        for follower in self._followers:
+            follower.cancel()
+
+    async def login(self) -> Answer:
+        """Log in anew. 429 is an answer that only a working rate limiter gives, so it is none of the failures."""
+        answer = await self.api.log_in_again()
+        if answer.status_code == 429:
+            return Answer(True, 429, "limited", 0, answer.headers.get("x-served-by", ""))
+        return judged(answer)
+
+    async def update(self) -> Answer:
+        """Change the description of a flow of this load to something that was never there before."""
+        async with self._creating:
+            if not self._flow:
+                name = f"{FLOW_PREFIX}{uuid.uuid4()}"
+                created = await self.api.post_flow(name)
+                if created.status_code != 201:
+                    return judged(created)
+                self._flow = str(created.json()["id"])
+                self.acknowledged.append(Acknowledged("flow", self._flow, time.time(), name))
+        revision, start, end = uuid.uuid4().hex, time.time(), inf
+        ok = False
+        try:
+            answer = await self.api.describe(self._flow, revision)
+            ok = answer.status_code == 200
+            if ok or answer.status_code < 500:
+                end = time.time()
+        finally:
+            self.updates.append(Update(self._flow, revision, start, end, ok))
+        if ok:
+            self.acknowledged.append(Acknowledged("update", self._flow, end, revision))
+        return judged(answer)
+
+    async def stream(self) -> Answer:
+        """Run the echo flow as a stream and read it to its last event."""
+        token = f"stream-{uuid.uuid4().hex}"
+        heard = False
+        async with asyncio.timeout(STREAM_S), self.api.stream_echo(token) as answer:
+            if answer.status_code != 200:
+                return judged(answer)
+            async for line in answer.aiter_lines():
+                heard = heard or token in line
+                event = json.loads(line)["event"] if line.strip() else ""
+                if event == "error":
+                    return Answer(False, 200, "error in the stream")
+                if event == "end":
+                    return judged(answer) if heard else Answer(False, 200, "wrong answer")
+        return Answer(False, 200, "the stream broke off")
+
+    async def background(self) -> Answer:
+        """Submit a background run and watch it end.
+
+        Without an answer it is submitted once more under the same idempotency key, as a careful
+        client does: that must not run it twice.
+        """
+        token = f"{FLOW_PREFIX}run-{uuid.uuid4().hex}"
+        retries = 0
+        try:
+            answer = await self.api.submit_background(token)
+        except httpx.TransportError:
+            retries = 1
+            answer = await self.api.submit_background(token)
+        if not 200 <= answer.status_code < 300:
+            return judged(answer, retries)
+        run = BackgroundRun(str(answer.json()["job_id"]), token, time.time())
+        self.runs.append(run)
+        follower = asyncio.create_task(follow(self.api, run))
+        self._followers.add(follower)
+        follower.add_done_callback(self._followers.discard)
+        await asyncio.wait([follower], timeout=PATIENCE_S)
+        if run.state not in DEFINITE:
+            return Answer(False, 200, "background run did not end", retries)
+        if run.state != "completed":
+            return Answer(False, 200, f"background run {run.state}", retries)
+        return judged(answer, retries)
+
+
+async def follow(api: Api, run: BackgroundRun) -> None:
+    """Ask for a run's state until it is definite, and note when that was seen."""
+    while run.state not in DEFINITE:
+        with contextlib.suppress(httpx.HTTPError, OSError, ValueError):
+            run.state = await api.background_state(run.job)
+        if run.state in DEFINITE:
+            run.settled = time.time()
+        else:
+            await asyncio.sleep(POLL_S)

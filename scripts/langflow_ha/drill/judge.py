@@ -1,0 +1,245 @@
+"""From what was seen to a verdict. Pure functions over `measure.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from langflow_ha.drill import measure
+from langflow_ha.drill.model import (
+    Acknowledged,
+    BackgroundRun,
+    BudgetKind,
+    Check,
+    Drill,
+    Holders,
+    Outcome,
+    Record,
+    Request,
+    Sample,
+)
+
+SECOND_GAP_S = 1.5
+"""What the return of a node may cost the clients where the drill's own budget is about something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that one run left to judge by; times are seconds since the epoch."""
+
+    drill: Drill
+    site: str
+    repetition: int
+    started: float
+    targets: tuple[str, ...]
+    nodes: frozenset[str]
+    without_power: frozenset[str]
+    """Targets that lost their power: they cannot be asked who holds the VIP."""
+    fault_at: float
+    undo_at: float
+    load_end: float
+    steady_s: float | None
+    """None: the steady state was not reached in time."""
+    unsteady: str = ""
+    """Why it was not."""
+    requests: Sequence[Request] = ()
+    samples: Sequence[Sample] = ()
+    acknowledged: Sequence[Acknowledged] = ()
+    lost: Sequence[Acknowledged] = ()
+    unverified: str = ""
+    """Why the acknowledged writes could not be verified; empty when they were."""
+    integrity: str | None = None
+    """Output of a failed integrity check, "" for a clean one, None when it was not run."""
+    runs: Sequence[BackgroundRun] = ()
+    """Background runs that were accepted, with what became of them."""
+    restarted: Sequence[str] = ()
+    """LangFlow nodes whose process is another one than before."""
+    trouble: str = ""
+    """What went wrong with the drill itself (injection, undo)."""
+    extra_checks: Sequence[Check] = field(default_factory=tuple)
+
+
+def measured(evidence: Evidence) -> float | None:
+    """Return the figure that the drill's budget limits; None when it could not be taken."""
+    budget, e = evidence.drill.budget, evidence
+    if budget.kind is BudgetKind.GAP:
+        return max(
+            measure.longest_gap(e.requests, c, e.fault_at, e.undo_at) for c in budget.classes
+        )
+    if budget.kind is BudgetKind.FAILED:
+        return float(measure.failed(e.requests, budget.classes, e.fault_at))
+    if budget.kind is BudgetKind.EXPOSURE:
+        return measure.exposure(e.requests, budget.classes, e.fault_at, e.undo_at)
+    if budget.kind is BudgetKind.RELEASE:
+        return max(measure.release(e.samples, target, e.fault_at) for target in e.targets)
+    return e.steady_s
+
+
+def checks(evidence: Evidence) -> tuple[Check, ...]:
+    """Return everything that must hold besides the budget."""
+    e = evidence
+    line = [p for p in measure.holders(e.samples, "vip") if p.at >= e.fault_at - 2]
+    window = (e.fault_at, e.fault_at + e.drill.handover_s)
+    powered = [p for p in line if p.at > e.undo_at or not e.without_power]
+    in_fault = [p for p in line if p.at <= e.undo_at and e.without_power]
+    wrong = measure.wrong_owner_counts(powered, e.nodes, [window])
+    wrong += measure.wrong_owner_counts(in_fault, e.nodes - e.without_power, [window])
+    if e.without_power == e.nodes:
+        # Nobody is there to own it until the steady state; two owners stay wrong all the time.
+        wrong = measure.several(line)
+    found = [
+        Check("the drill itself", not e.trouble, e.trouble),
+        Check("steady state afterwards", e.steady_s is not None, e.unsteady),
+        Check(
+            "acknowledged writes are all there",
+            not e.lost and not e.unverified,
+            e.unverified or f"{len(e.lost)} of {len(e.acknowledged)} lost",
+        ),
+        Check("VIP owners were watched", len(line) > 0, f"{len(line)} samples"),
+        Check("exactly one VIP owner outside the hand-over", not wrong, _points(wrong, e.fault_at)),
+        _one_database(e),
+        *_client_checks(e),
+        *_return_checks(e, line),
+    ]
+    if e.drill.no_restart:
+        found.append(
+            Check("LangFlow recovered without a restart", not e.restarted, ", ".join(e.restarted))
+        )
+    if e.integrity is not None:
+        found.append(Check("langflow check-integrity", not e.integrity, e.integrity))
+    return (*found, *e.extra_checks)
+
+
+def _one_database(e: Evidence) -> Check:
+    """Judge the writable databases; where an old primary thaws, those that would acknowledge a commit."""
+    if e.drill.may_linger:
+        both = measure.several(measure.holders(e.samples, "pg_ack"))
+        return Check("never two databases that acknowledge", not both, _points(both, e.fault_at))
+    both = measure.several(measure.holders(e.samples, "pg"))
+    return Check("never two writable databases", not both, _points(both, e.fault_at))
+
+
+def _client_checks(e: Evidence) -> list[Check]:
+    """Judge what the clients went through besides the budget."""
+    found = []
+    if e.runs:
+        wrong = [trouble for run in e.runs if (trouble := measure.run_trouble(run))]
+        found.append(
+            Check(
+                "background runs ended once and ran once",
+                not wrong,
+                f"{len(wrong)} of {len(e.runs)}, first: {wrong[0]}" if wrong else "",
+            )
+        )
+    if e.drill.wait_s:
+        waited = measure.longest_wait(e.requests, measure.IDEMPOTENT, e.fault_at)
+        found.append(
+            Check("clients got an answer in time", waited <= e.drill.wait_s, f"{waited:.1f} s")
+        )
+    if e.drill.clean:
+        dirty = measure.unclean(e.requests, e.drill.clean, e.fault_at)
+        shown = [f"{r.note or r.status} after {r.end - r.start:.1f} s" for r in dirty]
+        detail = f"{len(shown)}, first: {shown[0]}" if shown else ""
+        found.append(Check("failures are prompt 503s", not dirty, detail))
+    return found
+
+
+def _return_checks(e: Evidence, line: Sequence[Holders]) -> list[Check]:
+    """Judge the return of a node (row L8): it keeps off the VIP and costs no second gap.
+
+    Asked wherever a target held the VIP or lost its power; not when all did, as somebody must
+    get the VIP then.
+    """
+    everybody = frozenset(e.targets) >= e.nodes
+    if e.drill.fault == "none" or everybody:
+        return []
+    if e.drill.target != "vip_holder" and not e.without_power:
+        return []
+    back = measure.took_back(line, frozenset(e.targets), e.undo_at)
+    # A target that still had it at the undo (healed in place within the budget) took nothing back.
+    before = [p for p in line if p.at <= e.undo_at]
+    kept = bool(before) and bool(before[-1].owners & frozenset(e.targets))
+    found = [
+        Check(
+            "the recovered node left the VIP where it was",
+            kept or not back,
+            _points(back, e.fault_at),
+        )
+    ]
+    budget = e.drill.budget
+    if budget.kind is BudgetKind.GAP:
+        limit = budget.limit if "ui" in budget.classes else SECOND_GAP_S
+        second = measure.longest_gap(e.requests, "ui", e.undo_at, e.load_end)
+        found.append(Check("no second gap at the return", second <= limit, f"{second:.2f} s"))
+    return found
+
+
+def _points(points: Sequence[Holders], origin: float) -> str:
+    if not points:
+        return ""
+    first, last = points[0], points[-1]
+    owners = ",".join(sorted(first.owners)) or "nobody"
+    return f"{len(points)} samples from {first.at - origin:+.2f} s to {last.at - origin:+.2f} s, first: {owners}"
+
+
+def judge(evidence: Evidence) -> Record:
+    """Return the record of a run that took place: passed only if every check and the budget hold."""
+    e = evidence
+    figure = measured(e)
+    results = checks(e)
+    safe = all(check.ok for check in results)
+    within = figure is not None and figure <= e.drill.budget.limit
+    wrong = [f"{check.name}: {check.detail}" for check in results if not check.ok]
+    if not within:
+        shown = "nothing" if figure is None else f"{figure:.2f}"
+        wrong.insert(0, f"over budget: measured {shown}, limit {e.drill.budget.limit:g}")
+    return Record(
+        drill=e.drill.id,
+        title=e.drill.title,
+        repetition=e.repetition,
+        site=e.site,
+        started=e.started,
+        outcome=Outcome.PASSED if safe and within else Outcome.FAILED,
+        reason="; ".join(wrong),
+        targets=e.targets,
+        fault_at=e.fault_at,
+        undo_at=e.undo_at,
+        measured=None if figure is None else round(figure, 3),
+        budget_kind=str(e.drill.budget.kind),
+        limit=e.drill.budget.limit,
+        within_budget=within,
+        safe=safe,
+        steady_s=_rounded(e.steady_s),
+        acknowledged=len(e.acknowledged),
+        lost=len(e.lost),
+        classes={
+            cls: measure.stats(e.requests, cls, e.fault_at, e.load_end) for cls in e.drill.classes
+        },
+        checks=results,
+        owners=measure.changes(measure.holders(e.samples, "vip"), e.fault_at),
+        writable=measure.changes(measure.holders(e.samples, "pg"), e.fault_at),
+        masters=measure.changes(measure.holders(e.samples, "valkey"), e.fault_at),
+        runs=len(e.runs),
+        runs_wrong=sum(bool(measure.run_trouble(run)) for run in e.runs),
+        runs_settled_s=_rounded(measure.settling(e.runs, e.fault_at)),
+        samples=len(e.samples),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def skipped(drill: Drill, site: str, repetition: int, started: float, reason: str) -> Record:
+    """Return the record of a run that could not take place; it is not a passed one."""
+    return Record(
+        drill=drill.id,
+        title=drill.title,
+        repetition=repetition,
+        site=site,
+        started=started,
+        outcome=Outcome.SKIPPED,
+        reason=reason,
+        budget_kind=str(drill.budget.kind),
+        limit=drill.budget.limit,
+    )

@@ -1,0 +1,1 @@
+"""The drill report: one HTML page made of the records alone."""

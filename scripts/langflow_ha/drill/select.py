@@ -1,0 +1,128 @@
+"""Which nodes a drill breaks, and whether it may run at all. Pure."""
+
+from __future__ import annotations
+
+from random import Random
+
+from langflow_ha.drill.faults import FAULTS
+from langflow_ha.drill.model import Drill
+from langflow_ha.status.model import ClusterView
+
+
+class NoTarget(Exception):  # noqa: N818 - it is an answer, not an error
+    """The cluster has no node that fits; the text says why, and the drill is skipped."""
+
+
+def targets(selector: str, view: ClusterView, random: Random) -> tuple[str, ...]:
+    """Return the names of the nodes that `selector` means now, in the order in which they return."""
+    if selector == "nobody":
+        return ()
+    if selector == "everybody":
+        names = [node.name for node in view.nodes]
+        random.shuffle(names)
+        return tuple(names)
+    if selector == "vip_holder":
+        return _single(view.vip_owners, "holder of the VIP")
+    if selector == "primary":
+        return _single(view.primaries, "PostgreSQL primary")
+    if selector == "valkey_master":
+        return _single(view.valkey_masters, "Valkey master")
+    if selector == "vip_holder_and_primary":
+        return _together({"VIP": view.vip_owners, "PostgreSQL's primary": view.primaries})
+    if selector == "everything":
+        return _together(
+            {
+                "VIP": view.vip_owners,
+                "PostgreSQL's primary": view.primaries,
+                "Valkey's master": view.valkey_masters,
+            }
+        )
+    if selector == "valkey_master_alone":
+        (name,) = _single(view.valkey_masters, "Valkey master")
+        if name in view.primaries:
+            raise NoTarget(
+                f"{name} is PostgreSQL's primary too, whose loss is another drill; "
+                "move one of the two first (`valkey-kill` does)"
+            )
+        return (name,)
+    if selector == "langflow":
+        return _langflows(view)[:1]
+    if selector == "all_langflows_but_one":
+        return _langflows(view)[:-1]
+    if selector == "valkeys":
+        return _some(_members(view, "valkey"), "Valkey")
+    if selector == "etcd":
+        # The primary's own member is the one whose loss its Patroni feels first.
+        members = _some(_members(view, "etcd"), "etcd member")
+        return (next((name for name in members if name in view.primaries), members[0]),)
+    if selector == "etcd_majority":
+        members = _some(_members(view, "etcd"), "etcd member")
+        return members[: len(members) // 2 + 1]
+    if selector == "store":
+        return _some(_plainest_first(view, _members(view, "minio")), "MinIO node")[:1]
+    if selector == "synchronous_standby":
+        return _some(_plainest_first(view, view.synchronous_standbys), "synchronous standby")[:1]
+    raise ValueError(f"unknown target selector {selector!r}")
+
+
+def _langflows(view: ClusterView) -> tuple[str, ...]:
+    """Return the LangFlow nodes that are ready, the plainest first; NoTarget when one could not stand in."""
+    ready = _plainest_first(view, view.ready_langflows)
+    if len(ready) < 2:
+        raise NoTarget("fewer than two LangFlow nodes are ready")
+    return ready
+
+
+def _members(view: ClusterView, group: str) -> tuple[str, ...]:
+    return tuple(node.name for node in view.nodes if group in node.groups)
+
+
+def _plainest_first(view: ClusterView, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Sort by how much else a node is: a fault must not be mixed with others."""
+    roles = (view.vip_owners, view.primaries, view.valkey_masters)
+    return tuple(
+        sorted(names, key=lambda name: (sum(name in r for r in roles), name in roles[0], name))
+    )
+
+
+def _some(names: tuple[str, ...], what: str) -> tuple[str, ...]:
+    if not names:
+        raise NoTarget(f"there is no {what} in this cluster")
+    return names
+
+
+def _together(roles: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the one node that has all of these roles; NoTarget with who has which when there is none."""
+    holders = {_single(names, what) for what, names in roles.items()}
+    if len(holders) > 1:
+        where = ", ".join(f"{what} on {names[0]}" for what, names in roles.items())
+        raise NoTarget(f"not on one node: {where}")
+    return holders.pop()
+
+
+def _single(names: tuple[str, ...], what: str) -> tuple[str, ...]:
+    if len(names) != 1:
+        raise NoTarget(f"there is no single {what}: {', '.join(names) or 'none'}")
+    return names
+
+
+def refusal(drill: Drill, view: ClusterView, active: list[str]) -> str:
+    """Return why the drill must not run now, "" when it may.
+
+    `active` are traces of another fault on the nodes. A drill on a cluster that is not healthy
+    would measure the illness and could make it worse.
+    """
+    if active:
+        return f"another fault is active: {active[0]}"
+    if not view.verdict.can_fail_over:
+        return f"the cluster cannot fail over now: {view.verdict.because[0]}"
+    if drill.needs_standby and view.primaries and not view.synchronous_standbys:
+        return "PostgreSQL has no synchronous standby"
+    unwell = [node.name for node in view.nodes if "langflow" in node.groups and not node.langflow]
+    if unwell:
+        return f"LangFlow is not ready on {', '.join(unwell)}"
+    if "build" in drill.classes and not view.valkey_masters:
+        return "there is no Valkey in this cluster"
+    if FAULTS[drill.fault].needs_second and len(view.nodes) < 3:
+        return "cutting a node off needs a majority on the other side: three nodes"
+    return ""
