@@ -1,0 +1,1 @@
+"""One view of a whole cluster: what every node reports, and whether it can fail over now."""

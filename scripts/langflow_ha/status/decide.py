@@ -1,0 +1,117 @@
+"""Can the cluster fail over now? Pure: node reports in, verdict out.
+
+"Yes" means: whichever single node is lost next, everything goes on without a hand. So the rule is
+asked once for every node: take it away, and look for holes in what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langflow_ha.status.model import NodeStatus, Verdict
+
+CERTIFICATE_WARNING_DAYS = 30.0
+LAG_WARNING_BYTES = 64 * 1024 * 1024
+
+
+def majority(members: int) -> int:
+    """Return how many of `members` are a majority."""
+    return members // 2 + 1
+
+
+def _members(nodes: Sequence[NodeStatus], group: str) -> list[NodeStatus]:
+    return [node for node in nodes if group in node.groups]
+
+
+def holes(everybody: Sequence[NodeStatus], left: Sequence[NodeStatus]) -> list[str]:
+    """Return what `left`, the nodes that remain of `everybody`, could not do.
+
+    Quorums count against all members that the inventory names: a member that has been down for a
+    week still counts.
+    """
+    found = []
+    alive = [node for node in left if node.reachable]
+    if _members(everybody, "balancer") and not any(
+        "balancer" in n.groups and n.standing in ("fit", "") for n in alive
+    ):
+        found.append("no balancer fit to hold the VIP")
+    if _members(everybody, "langflow") and not any(n.langflow for n in alive):
+        found.append("no LangFlow that is ready")
+    databases = _members(everybody, "postgresql")
+    if databases:
+        has_primary = any(n.postgresql == "primary" for n in alive)
+        if not has_primary and not any(n.postgresql == "replica" and n.synchronous for n in alive):
+            found.append("no primary and no synchronous standby of PostgreSQL")
+    for group, name, healthy in (
+        ("etcd", "etcd", [n for n in alive if n.etcd]),
+        ("minio", "object store", [n for n in alive if n.store]),
+    ):
+        total = len(_members(everybody, group))
+        if total and len(healthy) < majority(total):
+            found.append(f"{name}: {len(healthy)} of {total} members, {majority(total)} needed")
+    if sentinels := [n for n in _members(everybody, "valkey") if n.sentinel is not None or n.error]:
+        healthy = [n for n in alive if n.sentinel]
+        if len(healthy) < majority(len(sentinels)):
+            found.append(
+                f"Sentinel: {len(healthy)} of {len(sentinels)}, {majority(len(sentinels))} needed"
+            )
+    if _members(everybody, "valkey") and not any(
+        n.valkey == "master" or (n.valkey == "replica" and n.valkey_link) for n in alive
+    ):
+        found.append("no Valkey master and no replica with its data")
+    return found
+
+
+def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return what is wrong before anything is lost."""
+    found = [f"{n.name} does not answer: {n.error}" for n in nodes if n.error]
+    owners = [n.name for n in nodes if n.holds_vip]
+    if len(owners) != 1:
+        found.append(
+            f"the VIP has {len(owners)} owners ({', '.join(owners) or 'none'}) instead of one"
+        )
+    for kind, names in (
+        ("PostgreSQL primaries", [n.name for n in nodes if n.postgresql == "primary"]),
+        ("Valkey masters", [n.name for n in nodes if n.valkey == "master"]),
+    ):
+        group = "postgresql" if kind.startswith("P") else "valkey"
+        if _members(nodes, group) and len(names) != 1:
+            found.append(f"{len(names)} {kind} ({', '.join(names) or 'none'}) instead of one")
+    return found
+
+
+def warnings(nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return what deserves a look and does not stop a failover."""
+    found = []
+    for node in nodes:
+        if not node.reachable:
+            continue
+        if "langflow" in node.groups and node.langflow is False:
+            found.append(f"{node.name}: LangFlow is not ready")
+        if "postgresql" in node.groups and not node.postgresql:
+            found.append(f"{node.name}: PostgreSQL does not run")
+        if node.lag_bytes is not None and node.lag_bytes > LAG_WARNING_BYTES:
+            found.append(f"{node.name}: replica is {node.lag_bytes // 1048576} MiB behind")
+        if node.etcd is False:
+            found.append(f"{node.name}: etcd is unhealthy")
+        if node.valkey == "replica" and node.valkey_link is False:
+            found.append(f"{node.name}: Valkey replica has no link to its master")
+        if node.store is False:
+            found.append(f"{node.name}: the object store does not answer")
+        days = node.certificate_days
+        if days is not None and days < CERTIFICATE_WARNING_DAYS:
+            found.append(f"{node.name}: certificate ends in {days:.0f} days")
+        found += [f"{node.name}: {problem}" for problem in node.problems]
+    return found
+
+
+def decide(nodes: Sequence[NodeStatus]) -> Verdict:
+    """Return whether the cluster survives the loss of any one node now."""
+    because = wrong_now(nodes)
+    base = holes(nodes, nodes)
+    because += [f"now: {hole}" for hole in base]
+    for lost in nodes:
+        left = [node for node in nodes if node is not lost]
+        new = [hole for hole in holes(nodes, left) if hole not in base]
+        because += [f"without {lost.name}: {hole}" for hole in new]
+    return Verdict(not because, tuple(because), tuple(warnings(nodes)))

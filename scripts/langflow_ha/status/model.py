@@ -1,0 +1,91 @@
+"""What one node says of itself, and what the cluster is as a whole. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One node's report. None or "" means: not on this node, or not known."""
+
+    name: str
+    groups: frozenset[str]
+    error: str = ""
+    """Why the node could not be asked; all else is unknown then."""
+    holds_vip: bool = False
+    standing: str = ""
+    """The health agent's word about the node as a holder of the VIP: fit, unfit, isolated, …"""
+    weight: int | None = None
+    traffic: str = ""
+    """State of this node's LangFlow in the balancers: UP, DRAIN, MAINT, DOWN."""
+    langflow: bool | None = None
+    """LangFlow is ready: database included."""
+    postgresql: str = ""
+    """`primary` or `replica`, "" when PostgreSQL does not run."""
+    postgresql_state: str = ""
+    synchronous: bool = False
+    """A replica that every acknowledged commit has reached."""
+    lag_bytes: int | None = None
+    etcd: bool | None = None
+    valkey: str = ""
+    """`master` or `replica`."""
+    valkey_link: bool | None = None
+    """A replica's link to its master is up."""
+    sentinel: bool | None = None
+    store: bool | None = None
+    """The node's object store answers."""
+    versions: dict[str, str] = field(default_factory=dict)
+    certificate_days: float | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def reachable(self) -> bool:
+        """Tell whether the node answered at all."""
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the cluster survives the loss of any one node now, and what else is wrong."""
+
+    can_fail_over: bool
+    because: tuple[str, ...]
+    """Empty when it can; otherwise one line per hole."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """All nodes at one moment, and the verdict."""
+
+    site: str
+    vips: tuple[str, ...]
+    at: float
+    nodes: tuple[NodeStatus, ...]
+    verdict: Verdict
+
+    @property
+    def vip_owners(self) -> tuple[str, ...]:
+        """Nodes that hold the VIP; exactly one in a healthy cluster."""
+        return tuple(n.name for n in self.nodes if n.holds_vip)
+
+    @property
+    def primaries(self) -> tuple[str, ...]:
+        """Nodes whose PostgreSQL is a primary."""
+        return tuple(n.name for n in self.nodes if n.postgresql == "primary")
+
+    @property
+    def valkey_masters(self) -> tuple[str, ...]:
+        """Nodes whose Valkey is a master."""
+        return tuple(n.name for n in self.nodes if n.valkey == "master")
+
+    @property
+    def ready_langflows(self) -> tuple[str, ...]:
+        """Nodes with a LangFlow that is ready."""
+        return tuple(n.name for n in self.nodes if n.langflow)
+
+    @property
+    def synchronous_standbys(self) -> tuple[str, ...]:
+        """Replicas that have every acknowledged commit."""
+        return tuple(n.name for n in self.nodes if n.postgresql == "replica" and n.synchronous)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from langflow_ha.status.decide import decide
+from langflow_ha.status.model import NodeStatus
+
+GROUPS = frozenset({"cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio"})
+
+
+def node(name: str, **changes: object) -> NodeStatus:
+    base = NodeStatus(
+        name,
+        GROUPS,
+        standing="fit",
+        langflow=True,
+        postgresql="replica",
+        synchronous=True,
+        etcd=True,
+        valkey="replica",
+        valkey_link=True,
+        sentinel=True,
+        store=True,
+        certificate_days=300.0,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+HEALTHY = [
+    node("n1", holds_vip=True, postgresql="primary", synchronous=False),
+    node("n2", valkey="master", valkey_link=None),
+    node("n3", synchronous=False),
+]
+
+
+def with_changes(**changes: dict[str, object]) -> list[NodeStatus]:
+    return [replace(n, **changes.get(n.name, {})) for n in HEALTHY]  # type: ignore[arg-type]
+
+
+def test_a_healthy_cluster_can_fail_over() -> None:
+    verdict = decide(HEALTHY)
+    assert verdict.can_fail_over
+    assert verdict.because == ()
+    assert verdict.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"n1": {"holds_vip": False}}, "the VIP has 0 owners (none)"),
+        ({"n2": {"holds_vip": True}}, "the VIP has 2 owners (n1, n2)"),
+        ({"n2": {"postgresql": "primary"}}, "2 PostgreSQL primaries (n1, n2)"),
+        ({"n1": {"postgresql": ""}}, "0 PostgreSQL primaries (none)"),
+        ({"n2": {"synchronous": False}}, "without n1: no primary and no synchronous standby"),
+        ({"n3": {"error": "no route to host"}}, "n3 does not answer: no route to host"),
+        ({"n3": {"etcd": False}}, "without n1: etcd: 1 of 3 members, 2 needed"),
+        ({"n3": {"sentinel": False}}, "without n1: Sentinel: 1 of 3, 2 needed"),
+        ({"n3": {"store": False}}, "without n1: object store: 1 of 3"),
+        (
+            {"n2": {"langflow": False}, "n3": {"langflow": False}},
+            "without n1: no LangFlow that is ready",
+        ),
+        (
+            {"n2": {"standing": "unfit"}, "n3": {"standing": "isolated"}},
+            "without n1: no balancer fit",
+        ),
+        (
+            {"n1": {"valkey_link": False}, "n3": {"valkey_link": False}},
+            "without n2: no Valkey master",
+        ),
+        ({"n3": {"valkey": "master"}}, "2 Valkey masters (n2, n3)"),
+        ({"n2": {"standing": "unknown"}, "n3": {"standing": "unknown"}}, "no balancer fit"),
+    ],
+)
+def test_every_hole_is_seen(changes: dict[str, dict[str, object]], reason: str) -> None:
+    verdict = decide(with_changes(**changes))
+    assert not verdict.can_fail_over
+    assert any(reason in line for line in verdict.because), verdict.because
+
+
+def test_a_hole_that_is_there_already_is_named_once() -> None:
+    verdict = decide(with_changes(n1={"etcd": False}, n2={"etcd": False}))
+    assert [line for line in verdict.because if "etcd" in line] == [
+        "now: etcd: 1 of 3 members, 2 needed",
+        "without n3: etcd: 0 of 3 members, 2 needed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"n3": {"langflow": False}}, "n3: LangFlow is not ready"),
+        ({"n3": {"certificate_days": 12.4}}, "n3: certificate ends in 12 days"),
+        ({"n3": {"lag_bytes": 200 * 1024 * 1024}}, "n3: replica is 200 MiB behind"),
+        ({"n3": {"problems": ("haproxy.service is failed",)}}, "n3: haproxy.service is failed"),
+    ],
+)
+def test_warnings_do_not_stop_a_failover(
+    changes: dict[str, dict[str, object]], warning: str
+) -> None:
+    verdict = decide(with_changes(**changes))
+    assert verdict.can_fail_over, verdict.because
+    assert warning in verdict.warnings
+
+
+def test_two_nodes_without_valkey_and_store_can_fail_over_with_a_witness() -> None:
+    front = frozenset({"cluster", "balancer", "langflow", "postgresql", "etcd"})
+    nodes = [
+        node("n1", groups=front, holds_vip=True, postgresql="primary", valkey="", sentinel=None),
+        node("n2", groups=front, valkey="", sentinel=None),
+        NodeStatus("w", frozenset({"cluster", "etcd"}), etcd=True),
+    ]
+    assert decide(nodes).can_fail_over
+
+
+def test_nobody_answers() -> None:
+    verdict = decide([replace(n, error="down") for n in HEALTHY])
+    assert not verdict.can_fail_over
