@@ -1,0 +1,235 @@
+"""What a lab is: its nodes, addresses and groups. Pure data, no I/O."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from langflow_ha import ROOT
+
+LABS = ROOT / ".lab"
+GROUPS = ("balancer", "langflow", "etcd", "postgresql", "valkey", "minio")
+RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
+FIRST_NODE = 11
+VIP = 100
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+class LabError(Exception):
+    """The lab cannot do what was asked; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node: `os` is a key of RELEASES, addresses are without a prefix length."""
+
+    name: str
+    os: str
+    groups: tuple[str, ...]
+    container: str
+    address: str
+    address6: str
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab. Networks are in CIDR form, VIPs are bare addresses."""
+
+    name: str
+    topology: str
+    mode: str
+    subnet: str
+    subnet6: str
+    vip: str
+    vip6: str
+    nodes: tuple[NodeSpec, ...]
+
+    @property
+    def directory(self) -> Path:
+        """Where everything of this lab is kept."""
+        return LABS / self.name
+
+    @property
+    def network(self) -> str:
+        """Name of the lab's network in the container engine."""
+        return f"lfha-{self.name}"
+
+    @property
+    def inventory(self) -> Path:
+        """Inventory directory for ansible-playbook."""
+        return self.directory / "inventory"
+
+    @property
+    def vault_password_file(self) -> Path:
+        """File for ANSIBLE_VAULT_PASSWORD_FILE."""
+        return self.directory / "vault-password"
+
+    @property
+    def ca_file(self) -> Path:
+        """The site's CA certificate: what a client has to trust."""
+        return self.directory / "ca.crt"
+
+    @property
+    def credentials_file(self) -> Path:
+        """Name and password of LangFlow's superuser, as `name=value` lines."""
+        return self.directory / "credentials"
+
+    @property
+    def ssh_key(self) -> Path:
+        """Private key that opens root's account on the nodes."""
+        return self.directory / "ssh" / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """Host keys of the nodes, made here, so nothing is trusted on first use."""
+        return self.directory / "ssh" / "known_hosts"
+
+    @property
+    def url(self) -> str:
+        """Where users find LangFlow."""
+        return f"https://{self.vip}/"
+
+    def node(self, name: str) -> NodeSpec:
+        """Return the node of that name; LabError when there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        names = ", ".join(node.name for node in self.nodes)
+        raise LabError(f"lab {self.name} has no node {name!r}; its nodes are {names}")
+
+    def info(self) -> dict[str, Any]:
+        """Return what `lab info --json` prints: the interface for drills, demo and tests."""
+        return {
+            "name": self.name,
+            "topology": self.topology,
+            "mode": self.mode,
+            "subnet": self.subnet,
+            "subnet6": self.subnet6,
+            "network": self.network,
+            "vip": self.vip,
+            "vip6": self.vip6,
+            "nodes": [{**asdict(node), "groups": list(node.groups)} for node in self.nodes],
+            "directory": str(self.directory),
+            "inventory": str(self.inventory),
+            "vault_password_file": str(self.vault_password_file),
+            "ssh_key": str(self.ssh_key),
+            "known_hosts": str(self.known_hosts),
+            "url": self.url,
+            "credentials_file": str(self.credentials_file),
+            "ca_file": str(self.ca_file),
+        }
+
+
+def from_info(info: Mapping[str, Any]) -> Lab:
+    """Build a lab from the content of its lab.json."""
+    nodes = tuple(
+        NodeSpec(
+            name=node["name"],
+            os=node["os"],
+            groups=tuple(node["groups"]),
+            container=node["container"],
+            address=node["address"],
+            address6=node["address6"],
+        )
+        for node in info["nodes"]
+    )
+    return Lab(
+        name=info["name"],
+        topology=info["topology"],
+        mode=info["mode"],
+        subnet=info["subnet"],
+        subnet6=info["subnet6"],
+        vip=info["vip"],
+        vip6=info["vip6"],
+        nodes=nodes,
+    )
+
+
+def default_subnet6(subnet: str) -> str:
+    """Return the IPv6 network that goes with an IPv4 one: 198.18.10.0/24 -> fd00:198:18:10::/64."""
+    first, second, third, _ = str(ipaddress.IPv4Network(subnet).network_address).split(".")
+    return f"fd00:{first}:{second}:{third}::/64"
+
+
+def _layout(
+    topology: str, nodes: int, systems: Sequence[str]
+) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return (name, os, groups) of every node of a topology."""
+    if topology == "tiers":
+        if systems:
+            raise LabError("topology 'tiers' fixes the operating systems; leave --os out")
+        # Without Valkey: one serving LangFlow needs no shared queue.
+        state = ("etcd", "postgresql", "minio")
+        front = ("balancer", "langflow")
+        return [
+            ("db1", "debian13", state),
+            ("app1", "debian12", front),
+            ("app2", "debian12", front),
+        ]
+    if topology != "standard":
+        raise LabError(f"unknown topology {topology!r}; there are 'standard' and 'tiers'")
+    if not 1 <= nodes <= 9:
+        raise LabError(f"--nodes {nodes}: a lab has 1 to 9 nodes")
+    wanted = list(systems) or ["debian13"]
+    if len(wanted) == 1:
+        wanted *= nodes
+    if len(wanted) != nodes:
+        raise LabError(
+            f"--os was given {len(wanted)} times for {nodes} nodes; give it once or {nodes} times"
+        )
+    return [(f"n{i}", system, GROUPS) for i, system in enumerate(wanted, start=1)]
+
+
+def plan(
+    name: str,
+    topology: str = "standard",
+    subnet: str = "198.18.10.0/24",
+    nodes: int = 3,
+    systems: Sequence[str] = (),
+    mode: str = "",
+) -> Lab:
+    """Work out a lab from the options of `lab up`; LabError names the option that cannot be met."""
+    if not _NAME.fullmatch(name):
+        raise LabError(
+            f"--name {name!r}: use lower-case letters, digits and inner dashes, at most 32"
+        )
+    try:
+        network = ipaddress.IPv4Network(subnet)
+    except ValueError as error:
+        raise LabError(f"--subnet {subnet!r}: {error}") from error
+    if network.prefixlen > 24:
+        raise LabError(f"--subnet {subnet}: a lab needs a /24 or larger")
+    network6 = ipaddress.IPv6Network(default_subnet6(subnet))
+    mode = mode or ("active_standby" if topology == "tiers" else "active_active")
+    if mode not in ("active_active", "active_standby"):
+        raise LabError(f"--mode {mode!r}: it is active_active or active_standby")
+    specs = []
+    for index, (node, system, groups) in enumerate(_layout(topology, nodes, systems)):
+        if system not in RELEASES:
+            raise LabError(f"--os {system!r}: there are {', '.join(RELEASES)}")
+        host = FIRST_NODE + index
+        specs.append(
+            NodeSpec(
+                name=node,
+                os=system,
+                groups=groups,
+                container=f"lfha-{name}-{node}",
+                address=str(network.network_address + host),
+                # The same digits as in IPv4: …::11 belongs to .11, whatever the base.
+                address6=str(network6.network_address + int(str(host), 16)),
+            )
+        )
+    return Lab(
+        name=name,
+        topology=topology,
+        mode=mode,
+        subnet=str(network),
+        subnet6=str(network6),
+        vip=str(network.network_address + VIP),
+        vip6=str(network6.network_address + int(str(VIP), 16)),
+        nodes=tuple(specs),
+    )

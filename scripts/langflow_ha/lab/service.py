@@ -1,0 +1,166 @@
+"""Bring a lab up, take it down, cut and restore power. Every step can be repeated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from langflow_ha.lab import image, inventory
+from langflow_ha.lab.engine import Engine, has_cgroup_v2, hosts_file, node_command
+from langflow_ha.lab.model import LABS, Lab, LabError, NodeSpec, from_info
+
+Say = Callable[[str], None]
+
+
+def _keygen(path: Path, comment: str) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise LabError("there is no ssh-keygen command; install openssh-client") from error
+
+
+def load(name: str) -> Lab:
+    """Read an existing lab; LabError when there is none of that name."""
+    file = LABS / name / "lab.json"
+    if not file.is_file():
+        raise LabError(
+            f"there is no lab {name!r}; `langflow-ha lab list` shows them, `lab up` makes one"
+        )
+    return from_info(json.loads(file.read_text("utf-8")))
+
+
+def names() -> list[str]:
+    """Return the names of the labs that have a directory."""
+    return sorted(file.parent.name for file in LABS.glob("*/lab.json"))
+
+
+def _create(engine: Engine, lab: Lab, node: NodeSpec, tag: str) -> None:
+    """Create a container with its own host key and our public key in it, not yet started."""
+    host_key = lab.directory / "ssh" / node.name / "ssh_host_ed25519_key"
+    hosts = hosts_file(lab, node)
+    hosts.parent.mkdir(exist_ok=True)
+    hosts.write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n", "ascii")
+    engine.run(*node_command(lab, node, tag, has_cgroup_v2()))
+    for file in (host_key, host_key.with_name(f"{host_key.name}.pub")):
+        engine.run("cp", str(file), f"{node.container}:/etc/ssh/{file.name}")
+    # A directory of its own, because `docker cp` makes no parents and keeps the mode.
+    staging = lab.directory / "ssh" / "root" / ".ssh"
+    staging.mkdir(parents=True, exist_ok=True)
+    staging.chmod(0o700)
+    keys = staging / "authorized_keys"
+    shutil.copyfile(f"{lab.ssh_key}.pub", keys)
+    keys.chmod(0o600)
+    engine.run("cp", str(staging), f"{node.container}:/root/")
+
+
+def _write_keys(lab: Lab) -> None:
+    _keygen(lab.ssh_key, f"langflow-ha-lab-{lab.name}")
+    lines = []
+    for node in lab.nodes:
+        host_key = lab.directory / "ssh" / node.name / "ssh_host_ed25519_key"
+        _keygen(host_key, node.name)
+        kind, key, _ = host_key.with_name(f"{host_key.name}.pub").read_text("ascii").split(" ", 2)
+        lines.append(f"{node.address},{node.address6} {kind} {key}\n")
+    lab.known_hosts.write_text("".join(lines), "ascii")
+
+
+def up(lab: Lab, say: Say) -> None:
+    """Make the lab or start what is missing of it; running nodes are left alone."""
+    engine = Engine()
+    engine.check()
+    file = lab.directory / "lab.json"
+    if file.is_file() and load(lab.name) != lab:
+        raise LabError(
+            f"lab {lab.name} exists with other settings; `langflow-ha lab down --name {lab.name}` first"
+        )
+    lab.directory.mkdir(parents=True, exist_ok=True)
+    lab.directory.chmod(0o700)
+    tags = {
+        system: image.ensure(engine, system, say) for system in sorted({n.os for n in lab.nodes})
+    }
+    engine.create_network(lab)
+    _write_keys(lab)
+    states = engine.states(lab.name)
+    for node in lab.nodes:
+        if node.container not in states:
+            _create(engine, lab, node, tags[node.os])
+        if states.get(node.container) != "running":
+            engine.run("start", node.container)
+            say(f"started {node.name} ({node.os}, {node.address}, {node.address6})")
+        else:
+            say(f"{node.name} is running ({node.address})")
+    inventory.write(lab, say)
+    file.write_text(json.dumps(lab.info(), indent=2) + "\n", "utf-8")
+    wait(lab, say)
+
+
+def down(name: str, say: Say) -> None:
+    """Remove a lab's containers, network and directory. Images and artefacts stay."""
+    engine = Engine()
+    engine.check()
+    engine.remove(name, f"lfha-{name}")
+    shutil.rmtree(LABS / name, ignore_errors=True)
+    say(f"lab {name} is gone; images and artefacts are kept")
+
+
+def select(lab: Lab, nodes: Iterable[str], every: bool) -> list[NodeSpec]:
+    """Return the nodes that were named, or all of them."""
+    chosen = list(nodes)
+    if every == bool(chosen):
+        raise LabError("name the nodes, or give --all")
+    return list(lab.nodes) if every else [lab.node(name) for name in chosen]
+
+
+def power_off(nodes: Iterable[NodeSpec]) -> None:
+    """Cut the power: every process of the nodes is killed at once, nothing is written back by them."""
+    Engine().run("kill", *(node.container for node in nodes))
+
+
+def power_on(nodes: Iterable[NodeSpec]) -> None:
+    """Boot nodes that have no power, in the order given."""
+    engine = Engine()
+    for node in nodes:
+        engine.run("start", node.container)
+
+
+def _unready(engine: Engine, node: NodeSpec) -> str:
+    """Return why a node is not ready, or an empty string."""
+    code, state = engine.execute(node.container, "systemctl", "is-system-running")
+    if state == "degraded":
+        _, failed = engine.execute(
+            node.container, "systemctl", "--failed", "--plain", "--no-legend", "--no-pager"
+        )
+        return f"failed units: {failed}"
+    if code != 0:
+        return f"systemd is {state}"
+    code, _ = engine.execute(node.container, "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/22")
+    return "" if code == 0 else "SSH does not answer yet"
+
+
+def wait(lab: Lab, say: Say, timeout: float = 90.0) -> None:
+    """Wait until systemd of every node is `running` and SSH answers; LabError after `timeout` seconds."""
+    engine = Engine()
+    started = time.monotonic()
+    waiting = {node.name: "" for node in lab.nodes}
+    while waiting:
+        for node in [node for node in lab.nodes if node.name in waiting]:
+            reason = _unready(engine, node)
+            if reason:
+                waiting[node.name] = reason
+            else:
+                del waiting[node.name]
+        if not waiting:
+            break
+        if time.monotonic() - started > timeout:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in waiting.items())
+            raise LabError(f"not ready after {timeout:.0f} s: {reasons}")
+        time.sleep(0.5)
+    say(f"{len(lab.nodes)} nodes are up after {time.monotonic() - started:.1f} s")
