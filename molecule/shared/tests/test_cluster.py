@@ -1,0 +1,81 @@
+"""The cluster as a whole, seen from the controller and from its nodes."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+
+import httpx
+import pytest
+from langflow_ha.lab.engine import Engine
+from langflow_ha.lab.model import Lab, NodeSpec
+
+
+def _on(node: NodeSpec, *command: str) -> str:
+    code, output = Engine().execute(node.container, *command)
+    assert code == 0, f"{node.name}: {' '.join(command)}: {output}"
+    return output
+
+
+def _members(lab: Lab, group: str) -> list[NodeSpec]:
+    return [node for node in lab.nodes if group in node.groups]
+
+
+@pytest.fixture(scope="module")
+def client(lab: Lab) -> httpx.Client:
+    trust = ssl.create_default_context(cafile=str(lab.ca_file))
+    return httpx.Client(base_url=lab.url, verify=trust, timeout=10, trust_env=False)
+
+
+@pytest.mark.parametrize("family", ["vip", "vip6"])
+def test_each_virtual_ip_has_exactly_one_owner(lab: Lab, family: str) -> None:
+    address = str(getattr(lab, family))
+    owners = []
+    for node in lab.nodes:
+        interfaces = json.loads(_on(node, "ip", "-json", "address", "show"))
+        held = {entry["local"] for interface in interfaces for entry in interface["addr_info"]}
+        if address in held:
+            owners.append(node.name)
+    assert len(owners) == 1, f"{address} is on {owners or 'no node'}"
+
+
+def test_exactly_one_database_is_writable(lab: Lab) -> None:
+    query = "select pg_is_in_recovery()"
+    answers = {
+        node.name: _on(node, "runuser", "-u", "postgres", "--", "psql", "-Atqc", query)
+        for node in _members(lab, "postgresql")
+    }
+    assert list(answers.values()).count("f") == 1, answers
+
+
+@pytest.mark.parametrize("family", ["vip", "vip6"])
+def test_users_reach_langflow_through_each_virtual_ip(
+    client: httpx.Client, lab: Lab, family: str
+) -> None:
+    address = getattr(lab, family)
+    answer = client.get(f"https://{f'[{address}]' if ':' in address else address}/health_check")
+    assert answer.status_code == 200
+    assert answer.json()["db"] == "ok"
+
+
+def test_plain_http_is_redirected(lab: Lab) -> None:
+    answer = httpx.get(f"http://{lab.vip}/", trust_env=False, timeout=10)
+    assert answer.status_code in (301, 302, 307, 308)
+    assert answer.headers["location"].startswith("https://")
+
+
+def test_superuser_can_log_in(client: httpx.Client, lab: Lab) -> None:
+    credentials = dict(line.split("=", 1) for line in lab.credentials_file.read_text().splitlines())
+    answer = client.post("/api/v1/login", data=credentials)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["access_token"]
+
+
+def test_status_says_that_the_cluster_can_fail_over(lab: Lab) -> None:
+    if len(_members(lab, "postgresql")) == 1:
+        pytest.skip("one database node cannot fail over")
+    result = subprocess.run(
+        ["langflow-ha", "status", "--lab", lab.name], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
