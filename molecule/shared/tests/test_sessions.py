@@ -18,15 +18,20 @@ STICKY = "LANGFLOW_NODE"
 """The balancer's cookie: a request that carries it goes to the node that it names."""
 LOGGED_S = 10.0
 FOR_USERS = "/api/v1/projects/"
-"""Refused without a valid session (`whoami` is not: it answers nobody with 200)."""
+"""Refused without a valid session, unlike pages that answer nobody in particular."""
+
+
+def stranger(lab: Lab) -> httpx.Client:
+    """Somebody at the virtual IP who did not log in."""
+    trust = ssl.create_default_context(cafile=str(lab.ca_file))
+    return httpx.Client(base_url=lab.url, verify=trust, timeout=20, trust_env=False)
 
 
 @pytest.fixture(scope="module")
 def browser(lab: Lab) -> Iterator[httpx.Client]:
     """A user who logged in once, through the virtual IP; the session is in the cookies alone."""
-    trust = ssl.create_default_context(cafile=str(lab.ca_file))
     credentials = dict(line.split("=", 1) for line in lab.credentials_file.read_text().splitlines())
-    with httpx.Client(base_url=lab.url, verify=trust, timeout=20, trust_env=False) as client:
+    with stranger(lab) as client:
         client.post("/api/v1/login", data=credentials).raise_for_status()
         yield client
 
@@ -136,14 +141,9 @@ def database_away(lab: Lab) -> Iterator[None]:
 
 
 def test_a_wrong_token_is_the_users_fault(lab: Lab) -> None:
-    trust = ssl.create_default_context(cafile=str(lab.ca_file))
-    answer = httpx.get(
-        f"{lab.url}{FOR_USERS}",
-        headers={"authorization": "Bearer wrong"},
-        verify=trust,
-        trust_env=False,
-    )
-    assert answer.status_code == 401
+    with stranger(lab) as client:
+        answer = client.get(FOR_USERS, headers={"authorization": "Bearer wrong"})
+    assert answer.status_code == 401, answer.text[:300]
 
 
 @pytest.mark.usefixtures("database_away")
