@@ -50,6 +50,11 @@ def _peers_fail(node: Node) -> list[float]:
     return hang(node, 100, views=ill)
 
 
+def _peers_are_overloaded_too(node: Node) -> list[float]:
+    ill = {n: view(n, checks={"langflow": False}) for n in ("n2", "n3")}
+    return [at for _ in range(10) for at in hang(node, 9) + hang(node, 2, views=ill)]
+
+
 def _database_fails(node: Node) -> list[float]:
     node.rounds(2, postgresql=FAILED)
     return hang(node, 100, postgresql=FAILED)
@@ -74,7 +79,15 @@ def _answers_badly(node: Node) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "trouble", [_peers_fail, _database_fails, _cut_off, _maintained, _answers_badly]
+    "trouble",
+    [
+        _peers_fail,
+        _peers_are_overloaded_too,
+        _database_fails,
+        _cut_off,
+        _maintained,
+        _answers_badly,
+    ],
 )
 def test_no_restart_when(trouble: Callable[[Node], list[float]]) -> None:
     assert trouble(ready()) == []

@@ -25,13 +25,18 @@ def heal(
 
     `readiness` are the new observations of LangFlow's readiness, oldest first. `only_here` is
     False while the trouble is shared (database down, peers failing too): a restart mends nothing
-    then, and LangFlow cannot even start without its database.
+    then, and LangFlow cannot even start without its database. A hang counts only while it is
+    this node's alone, without a break.
     """
     now_at = before
     for observation in readiness:
         now_at = _note(now_at, observation)
     now_at = replace(now_at, attempts=_within(rules, now_at.attempts, now))
-    if not (only_here and _hung(rules, now_at, now)):
+    if not only_here and now_at.hung_since is not None:
+        # Overload makes nodes miss their time in turns. Two of three were restarted in the same
+        # second when a glimpse of a ready peer was enough, and the third got all the load.
+        now_at = replace(now_at, hung_since=now)
+    if not _hung(rules, now_at, now):
         return now_at, False
     if now < _next_try(rules, now_at):
         return now_at, False
