@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from langflow_ha.drill import faults
+from langflow_ha.drill.faults import script
 
 COMMANDS = ("systemd-run", "systemctl", "nft", "pkill", "pgrep", "id", "patronictl", "sleep")
 
@@ -21,7 +22,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "id").write_text("#!/bin/sh\necho 105\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
-    monkeypatch.setattr(faults, "DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(script, "DIRECTORY", str(tmp_path / "run"))
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""The skeleton that every drill runs through; what differs is data (`catalogue.py`, `faults.py`).
+"""The skeleton that every drill runs through; what differs is data (`catalogue/`, `faults/`).
 
 precheck → client load and watchers → arm the self-undo and inject → hold → undo → steady state →
 verify → judge → record. The undo runs whatever happens in between, Ctrl-C included, and the timer
@@ -10,27 +10,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
 import httpx
 
 from langflow_ha.drill import measure, verify
-from langflow_ha.drill.faults import FAULTS, Fault, injection_script, undo_script
+from langflow_ha.drill.faults import FAULTS
 from langflow_ha.drill.http import Api, ApiError
 from langflow_ha.drill.judge import Evidence, judge, skipped
 from langflow_ha.drill.load import Load
 from langflow_ha.drill.model import Acknowledged, Drill, Record, Request
+from langflow_ha.drill.orders import Order, phases, power_guard, undo_after_s
 from langflow_ha.drill.select import NoTarget, refusal, targets
 from langflow_ha.drill.series import timed
 from langflow_ha.drill.traces import active_faults
 from langflow_ha.drill.watch import Watchers
-from langflow_ha.lab.engine import Engine as ContainerEngine
 from langflow_ha.status.model import ClusterView
 from langflow_ha.status.remote import Remote, RemoteError
 from langflow_ha.status.site import Node, Site
@@ -47,16 +46,6 @@ INVOCATION = "systemctl show --property=InvocationID --value langflow.service"
 View = Callable[[], Awaitable[ClusterView]]
 Say = Callable[[str], None]
 MakeLoad = Callable[[], Load]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is run as root on one node to break it, and to mend it."""
-
-    node: Node
-    fault: Fault
-    inject: str
-    undo: str
 
 
 @dataclass
@@ -307,37 +296,6 @@ class Engine:
         )
 
 
-def undo_after_s(drill: Drill) -> int:
-    """Return after how many seconds the fault mends itself when the controller is gone."""
-    return int(drill.hold_max_s + 60)
-
-
-def phases(site: Site, drill: Drill, names: Sequence[str]) -> list[list[Order]]:
-    """Return what is done where by a fault that takes no power: all of a phase at once."""
-
-    def order(fault: Fault, node: Node) -> Order:
-        others = [other for other in site.nodes if other is not node]
-        return Order(
-            node,
-            fault,
-            injection_script(
-                fault,
-                [other.cluster_address for other in others],
-                [other.address6 for other in others if other.address6],
-                undo_after_s(drill),
-                names,
-            ),
-            undo_script(fault, names),
-        )
-
-    fault = FAULTS[drill.fault]
-    targets = [order(fault, site.node(name)) for name in names]
-    if not fault.first:
-        return [targets]
-    balancers = [node for node in site.nodes if "balancer" in node.groups]
-    return [[order(fault.first, node) for node in balancers], targets]
-
-
 def unfit(requests: list[Request], drill: Drill) -> str:
     """Return why the load is no base for a measurement: a class without success before the fault."""
     for cls in drill.classes:
@@ -353,18 +311,3 @@ def replaced(
 ) -> Evidence:
     """Return the evidence with what the verification found."""
     return replace(evidence, lost=lost, unverified=unverified, integrity=integrity)
-
-
-def power_guard(node: Node, seconds: int) -> subprocess.Popen[bytes] | None:
-    """Start the dead-man switch of a container's power: it outlives this process. None on real nodes."""
-    if not node.container:
-        return None
-    start = shlex.join([*ContainerEngine().prefix, "start", node.container])
-    command = f"sleep {seconds}; {start}"
-    return subprocess.Popen(
-        ["/bin/sh", "-c", command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from langflow_ha.drill.engine import WARM_UP_S, phases, undo_after_s
+from langflow_ha.drill.engine import WARM_UP_S
 from langflow_ha.drill.faults import FAULTS
 from langflow_ha.drill.measure import quantile
 from langflow_ha.drill.model import Drill, Outcome
+from langflow_ha.drill.orders import phases, undo_after_s
 from langflow_ha.drill.record import figure
 from langflow_ha.drill.select import NoTarget, refusal, targets
 from langflow_ha.drill.series import TimedRecord
