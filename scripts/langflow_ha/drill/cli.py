@@ -7,6 +7,7 @@ With `--plan`: 0 all would run now; 2 the site cannot be used; 3 one would be sk
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from pathlib import Path
 from typing import Annotated
@@ -87,6 +88,9 @@ def run(
     integrity: Annotated[
         str, typer.Option(help="langflow check-integrity (20 s of one core): each, last or never.")
     ] = "last",
+    seed: Annotated[
+        int, typer.Option(help="What drawn times come from; the same draws the same. 0: any.")
+    ] = 0,
     yes_production: ProductionOption = "",
 ) -> None:
     """Run drills one after another."""
@@ -102,7 +106,7 @@ def run(
     confirm_production(site, yes_production)
     records: list[Record] = []
     try:
-        asyncio.run(_run(site, drills, repeat, integrity, journal, records))
+        asyncio.run(_run(site, drills, repeat, integrity, journal, records, seed or fresh_seed()))
     except SessionError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
@@ -148,13 +152,16 @@ async def _run(
     integrity: str,
     journal: record.Journal,
     records: list[Record],
+    seed: int,
 ) -> None:
     began = time.monotonic()
 
     def say(text: str) -> None:
         console.print(f"[{time.monotonic() - began:6.0f} s] {text}", markup=False)
 
-    async with session(site, say) as engine:
+    if any(drill.hold_drawn for drill in drills):
+        say(f"seed {seed}: --seed {seed} draws the same times again")
+    async with session(site, say, seed=seed) as engine:
         for drill in drills:
             count = repeat or drill.repetitions
             for repetition in range(1, count + 1):
@@ -163,6 +170,11 @@ async def _run(
                 journal.add(result)
                 records.append(result)
                 say(outcome_line(result, count))
+
+
+def fresh_seed() -> int:
+    """Return a seed that is short enough to be typed again."""
+    return secrets.randbelow(10**6) + 1
 
 
 def outcome_line(result: Record, count: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from langflow_ha.drill.faults import database, edge, host, langflow, queue
+from langflow_ha.drill.faults.prepare import PREPARATIONS
 from langflow_ha.drill.faults.script import (
+    Around,
     Fault,
     active_script,
     injection_script,
@@ -11,7 +13,16 @@ from langflow_ha.drill.faults.script import (
     undo_script,
 )
 
-__all__ = ["FAULTS", "Fault", "active_script", "injection_script", "undo_file", "undo_script"]
+__all__ = [
+    "FAULTS",
+    "PREPARATIONS",
+    "Around",
+    "Fault",
+    "active_script",
+    "injection_script",
+    "undo_file",
+    "undo_script",
+]
 
 FAULTS: dict[str, Fault] = {
     fault.id: fault

@@ -18,6 +18,19 @@ table inet {TABLE} {{
 }}
 RULES"""
 
+_PATRONICTL = "patronictl -c /etc/patroni/patronictl.yaml"
+_IS_PAUSED = f"{_PATRONICTL} show-config | grep -q '^pause: true'"
+# Every spare does it, in case one of them is lost too; a second pause or resume is refused, so the
+# configuration in etcd tells how it ended.
+_PAUSED = Fault(
+    "patroni_paused",
+    f"{_PATRONICTL} pause --wait >/dev/null 2>&1 || true; {_IS_PAUSED}",
+    f"{_PATRONICTL} resume >/dev/null 2>&1\n"
+    f"if {_IS_PAUSED}; then echo 'still paused' >&2; exit 1; fi",
+    inject_s=60,
+    undo_s=60,
+)
+
 FAULTS: tuple[Fault, ...] = (
     # The postmaster is the oldest process of that name; its children die of its death.
     Fault(
@@ -51,4 +64,11 @@ FAULTS: tuple[Fault, ...] = (
         inject_s=60,
     ),
     lost("etcd"),
+    Fault(
+        "power_while_paused",
+        power=True,
+        first=_PAUSED,
+        first_group="postgresql",
+        first_on_targets=False,
+    ),
 )

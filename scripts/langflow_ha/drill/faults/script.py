@@ -2,8 +2,8 @@
 
 Every fault on a live node is armed with its own undo first: a transient systemd timer on that
 node runs the mend even if the controller dies in the meantime (the dead-man switch). The shell
-text may use `$PEERS4` and `$PEERS6`, the other nodes' addresses, separated by commas, and
-`$TARGETS`, the names of the drill's targets, separated by spaces.
+text may use `$PEERS4` and `$PEERS6`, the other nodes' addresses, `$VIPS4` and `$VIPS6`, the virtual
+ones, all separated by commas, and `$TARGETS`, the names of the drill's targets, separated by spaces.
 """
 
 from __future__ import annotations
@@ -29,31 +29,42 @@ class Fault:
     needs_second: bool = False
     """`$PEERS4` must not be empty."""
     first: Fault | None = None
-    """What is done on every balancer before `inject`, and undone after `undo`."""
+    """What is done on other nodes before `inject` (or before the power is taken), and undone after `undo`."""
+    first_group: str = "balancer"
+    """The nodes on which it is done: those of this group."""
+    first_on_targets: bool = True
+    """Whether targets are among them."""
     inject_s: float = 20.0
     """How long `inject` may take."""
     undo_s: float = 30.0
     """How long `undo` may take."""
 
 
-def injection_script(
-    fault: Fault,
-    peers4: Sequence[str],
-    peers6: Sequence[str],
-    undo_after_s: int,
-    targets: Sequence[str] = (),
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a script on a node may want to know of the site."""
+
+    peers4: Sequence[str] = ()
+    peers6: Sequence[str] = ()
+    vips4: Sequence[str] = ()
+    vips6: Sequence[str] = ()
+    targets: Sequence[str] = ()
+
+
+def injection_script(fault: Fault, around: Around, undo_after_s: int) -> str:
     """Return the script that arms the undo timer, prints the time and breaks the node.
 
     Nothing is broken unless the timer is armed: `set -e` ends the script before. The time printed
     (seconds since the epoch) is taken immediately before the fault.
     """
-    undo = undo_file(fault, targets)
+    undo = undo_file(fault, around.targets)
     return f"""\
 set -eu
-PEERS4={shlex.quote(", ".join(peers4))}
-PEERS6={shlex.quote(", ".join(peers6))}
-TARGETS={shlex.quote(" ".join(targets))}
+PEERS4={shlex.quote(", ".join(around.peers4))}
+PEERS6={shlex.quote(", ".join(around.peers6))}
+VIPS4={shlex.quote(", ".join(around.vips4))}
+VIPS6={shlex.quote(", ".join(around.vips6))}
+TARGETS={shlex.quote(" ".join(around.targets))}
 mkdir -p {DIRECTORY}
 cat > {DIRECTORY}/{fault.id}.sh <<'UNDO'
 {undo}UNDO
