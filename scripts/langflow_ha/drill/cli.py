@@ -7,21 +7,29 @@ With `--plan`: 0 all would run now; 2 the site cannot be used; 3 one would be sk
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from langflow_ha.drill import plan, record, throughput, window
+from langflow_ha.drill import plan, record, soak_cli, throughput, window
 from langflow_ha.drill.catalogue import chosen
 from langflow_ha.drill.guard import ProductionOption, confirm_production
-from langflow_ha.drill.model import Drill, Outcome, Record
+from langflow_ha.drill.model import Drill, Record
 from langflow_ha.drill.publish import write_metrics, write_page
 from langflow_ha.drill.session import SessionError, session
+from langflow_ha.drill.terminal import (
+    DirectoryOption,
+    SeedOption,
+    TextfileOption,
+    console,
+    fresh_seed,
+    outcome_line,
+    publish,
+    speaker,
+)
 from langflow_ha.status.cli import InventoryOption, LabOption, VaultOption, site_or_exit
 from langflow_ha.status.remote import SshRemote
 from langflow_ha.status.site import Site
@@ -29,14 +37,7 @@ from langflow_ha.status.site import Site
 app = typer.Typer(
     help="Break one thing at a time and measure what a client sees.", no_args_is_help=True
 )
-console = Console(highlight=False)
-TextfileOption = Annotated[
-    Path | None,
-    typer.Option(help="Directory of the node exporter's textfile collector: write metrics there."),
-]
-DirectoryOption = Annotated[
-    Path | None, typer.Option(help="Directory of the records; default: the lab's drills/.")
-]
+app.command("soak")(soak_cli.soak)
 
 
 def _drills(ids: list[str] | None, profile: str) -> tuple[Drill, ...]:
@@ -88,9 +89,7 @@ def run(
     integrity: Annotated[
         str, typer.Option(help="langflow check-integrity (20 s of one core): each, last or never.")
     ] = "last",
-    seed: Annotated[
-        int, typer.Option(help="What drawn times come from; the same draws the same. 0: any.")
-    ] = 0,
+    seed: SeedOption = 0,
     yes_production: ProductionOption = "",
 ) -> None:
     """Run drills one after another."""
@@ -120,7 +119,7 @@ def run(
             if report:
                 report.parent.mkdir(parents=True, exist_ok=True)
                 report.write_text(record.markdown(summaries, site.name), "utf-8")
-            _publish(site, journal, textfile)
+            publish(site, journal, textfile)
     raise typer.Exit(record.exit_code(record.summarise(records)))
 
 
@@ -134,17 +133,6 @@ def _show_plans(site: Site, drills: list[tuple[Drill, int]], journal: record.Jou
     return 3 if any(one.refused for one in plans) else 0
 
 
-def _publish(site: Site, journal: record.Journal, textfile: Path | None) -> None:
-    """Write what is made of the records; a full disk must not hide how the drills ended."""
-    console.print(f"records: {journal.file}", markup=False, soft_wrap=True)
-    try:
-        console.print(f"page: {write_page(journal, site.name)}", markup=False, soft_wrap=True)
-        if textfile:
-            write_metrics(journal, site.name, textfile)
-    except OSError as error:
-        typer.secho(f"warning: not written: {error}", fg="yellow", err=True)
-
-
 async def _run(
     site: Site,
     drills: tuple[Drill, ...],
@@ -154,11 +142,7 @@ async def _run(
     records: list[Record],
     seed: int,
 ) -> None:
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        console.print(f"[{time.monotonic() - began:6.0f} s] {text}", markup=False)
-
+    say = speaker()
     if any(drill.hold_drawn for drill in drills):
         say(f"seed {seed}: --seed {seed} draws the same times again")
     async with session(site, say, seed=seed) as engine:
@@ -170,25 +154,6 @@ async def _run(
                 journal.add(result)
                 records.append(result)
                 say(outcome_line(result, count))
-
-
-def fresh_seed() -> int:
-    """Return a seed that is short enough to be typed again."""
-    return secrets.randbelow(10**6) + 1
-
-
-def outcome_line(result: Record, count: int) -> str:
-    """Return one line about one run."""
-    head = f"{result.drill} {result.repetition}/{count}: {result.outcome.upper()}"
-    if result.outcome is Outcome.SKIPPED:
-        return f"{head}, {result.reason}"
-    kind = result.budget_kind
-    shown = "nothing" if result.measured is None else record.figure(result.measured, kind)
-    limit = record.figure(result.limit, kind)
-    text = (
-        f"{head}, {kind} {shown} (budget {limit}), {result.lost}/{result.acknowledged} writes lost"
-    )
-    return f"{text}; {result.reason}" if result.reason else text
 
 
 @app.command("report")
