@@ -19,6 +19,7 @@ from langflow_ha.drill import heavy
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.engine import INTEGRITY, INVOCATION, Engine
 from langflow_ha.drill.faults import PREPARATIONS
+from langflow_ha.drill.faults.script import DIRECTORY
 from langflow_ha.drill.http import Api, client
 from langflow_ha.drill.load import Load
 from langflow_ha.drill.measure import STALE_S
@@ -365,11 +366,12 @@ def test_a_drained_restart_drains_everywhere_first_and_undrains_last(world: Worl
     record = asyncio.run(world.drill(quick("langflow-restart")))
     assert record.outcome is Outcome.PASSED, record.reason
     (target,) = record.targets
+    head = f"TARGETS={target}\nDIRECTORY={DIRECTORY}"
     deeds = {
         "drain": "date +%s.%N\nfor name in $TARGETS; do /usr/local/libexec/langflow-ha-haproxy drain",
         "restart": "date +%s.%N\nsystemctl restart --no-block langflow",
-        "wait": f"TARGETS={target}\nfor attempt in",
-        "undrain": f"TARGETS={target}\nfor name in $TARGETS; do /usr/local/libexec/langflow-ha-haproxy undrain",
+        "wait": f"{head}\nfor attempt in",
+        "undrain": f"{head}\nfor name in $TARGETS; do /usr/local/libexec/langflow-ha-haproxy undrain",
     }
     done = [
         (deed, name)
@@ -380,6 +382,30 @@ def test_a_drained_restart_drains_everywhere_first_and_undrains_last(world: Worl
     assert [deed for deed, _ in done] == ["drain"] * 3 + ["restart", "wait"] + ["undrain"] * 3
     assert sorted(name for deed, name in done if deed == "undrain") == list(NAMES)
     assert {name for deed, name in done if deed in ("restart", "wait")} == {target}
+
+
+def test_a_large_file_is_uploaded_once_and_read_back(world: World) -> None:
+    drill = quick("none", classes=("ui", "large"), budget=Budget(BudgetKind.FAILED, 0, ("large",)))
+    record = asyncio.run(world.drill(drill))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.acknowledged == 1
+    assert record.classes["large"].total > 2
+
+
+def test_wrong_bytes_are_no_answer(world: World) -> None:
+    async def rotting() -> Record:
+        drill = quick("none", classes=("ui", "large"), hold_s=2, hold_max_s=2, steady_s=2)
+        budget = Budget(BudgetKind.FAILED, 0, ("large",))
+        task = asyncio.create_task(world.drill(replace(drill, budget=budget)))
+        while not any("n3: " in line or "undo after" in line for line in world.lines):
+            await asyncio.sleep(0.05)
+        world.langflow.files = {i: b"x" + text[1:] for i, text in world.langflow.files.items()}
+        return await task
+
+    record = asyncio.run(rotting())
+    assert record.outcome is Outcome.FAILED
+    assert record.classes["large"].notes == {"wrong bytes": record.classes["large"].failed}
+    assert record.lost == 1
 
 
 def test_a_restarted_langflow_is_no_recovery_by_itself(world: World) -> None:

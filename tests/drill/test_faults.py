@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -23,6 +24,18 @@ case $3 in
   show-config) test ! -e "$NOTES.paused" || echo "pause: true" ;;
 esac
 """
+# HAProxy's unit refuses a reload with what the drill writes into its file.
+SYSTEMCTL = """\
+#!/bin/sh
+here=$(dirname "$0")
+echo "systemctl $*" >> "$NOTES"
+case $1 in
+  list-units) printf "{lines}" ;;
+  reload) test $2 != haproxy.service || ! grep -q no.such.keyword $here/haproxy.cfg ;;
+  show) echo "$here/drive1 $here/drive2" ;;
+esac
+"""
+PART = "drive2/langflow/files/user/drill-large-1.txt/uuid/part.1"
 AROUND = Around(
     ("10.0.0.2", "10.0.0.3"), ("fd00::2", "fd00::3"), ("10.0.0.9",), ("fd00::9",), ("n1", "n2")
 )
@@ -36,11 +49,12 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.write_text(f'#!/bin/sh\necho "{command} $*" >> "$NOTES"\n{reads}\n')
         file.chmod(0o755)
     (tmp_path / "id").write_text("#!/bin/sh\necho 105\n")
-    lines = "".join(f"{unit}.service loaded active running x\n" for unit in RUNNING)
-    (tmp_path / "systemctl").write_text(
-        '#!/bin/sh\necho "systemctl $*" >> "$NOTES"\n'
-        f'test "$1" != list-units || printf %s "{lines}"\n'
-    )
+    lines = "".join(f"{unit}.service loaded active running x\\n" for unit in RUNNING)
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.format(lines=lines))
+    (tmp_path / "haproxy.cfg").write_text("defaults\n")
+    part = tmp_path / PART
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(range(256)) * 32)
     for name, text in (("patronictl", PATRONICTL), ("runuser", "#!/bin/sh\necho 10.0.0.3\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -51,6 +65,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
+    script = script.replace("/etc/haproxy", os.environ["NOTES"].removesuffix("/notes"))
     return subprocess.run(
         ["/bin/bash", "-s"], input=script, capture_output=True, text=True, check=False
     )
@@ -117,6 +132,7 @@ def test_every_fault_can_be_injected_and_undone_twice(node: Path, fault: faults.
         "kill -KILL $(", "true $("
     )
     assert run(shutdown).returncode == 0
+    (node / PART).write_bytes(bytes(range(256)) * 32)  # healed
     for _ in range(2):
         undone = run(faults.undo_script(fault))
         assert undone.returncode == 0, undone.stderr
@@ -275,3 +291,62 @@ def test_etcd_is_led_from_here(node: Path) -> None:
     assert last == "etcdctl move-leader 2b at https://n1:2379,https://n2:2379"
     (node / "etcdctl.env").unlink()
     assert "no etcd member on this node" in run(prepare).stderr
+
+
+def test_a_broken_configuration_is_refused_and_taken_away_again(node: Path) -> None:
+    assert run(inject("haproxy_misconfigured")).returncode == 0
+    assert "no such keyword" in (node / "haproxy.cfg").read_text()
+    assert run(faults.undo_script(faults.FAULTS["haproxy_misconfigured"])).returncode == 0
+    assert (node / "haproxy.cfg").read_text() == "defaults\n"
+    last = (node / "notes").read_text().splitlines()[-2:]
+    assert last[0] == "systemctl reload-or-restart haproxy.service"
+
+
+def test_a_reload_that_takes_a_broken_configuration_fails_the_drill(node: Path) -> None:
+    (node / "systemctl").write_text("#!/bin/sh\n")
+    done = run(inject("haproxy_misconfigured"))
+    assert done.returncode != 0
+    assert "told to take a broken configuration" in done.stderr
+
+
+def test_one_byte_rots_and_the_healed_part_is_left_alone(node: Path) -> None:
+    before = (node / PART).read_bytes()
+    done = run(inject("bit_rot"))
+    assert done.returncode == 0, done.stderr
+    rotten = (node / PART).read_bytes()
+    assert [i for i, (a, b) in enumerate(zip(before, rotten, strict=True)) if a != b] == [4096]
+    (node / PART).write_bytes(before)
+    assert run(faults.undo_script(faults.FAULTS["bit_rot"])).returncode == 0
+    assert (node / PART).read_bytes() == before
+    assert list((node / "run").iterdir()) == []
+
+
+def test_a_part_that_nobody_healed_is_put_back_and_told(node: Path) -> None:
+    before = (node / PART).read_bytes()
+    run(inject("bit_rot"))
+    undone = run(faults.undo_script(faults.FAULTS["bit_rot"]))
+    assert undone.returncode != 0
+    assert "not healed within a minute" in undone.stderr
+    assert (node / PART).read_bytes() == before
+    assert list((node / "run").iterdir()) == []
+    assert "systemctl stop langflow-ha-drill-undo-bit_rot.timer" in (node / "notes").read_text()
+
+
+def test_a_file_of_somebody_else_never_rots(node: Path) -> None:
+    (node / "drive2/langflow/files/user/drill-large-1.txt").rename(
+        node / "drive2/langflow/files/user/report.txt"
+    )
+    done = run(inject("bit_rot"))
+    assert done.returncode != 0
+    assert "no part of the clients' large file" in done.stderr
+
+
+def test_the_sentinels_go_where_the_master_is_not(node: Path) -> None:
+    first = faults.FAULTS["valkey_lost_unseen"].first
+    assert first
+    assert (first.id, faults.FAULTS["valkey_lost_unseen"].first_on_targets) == (
+        "sentinel_lost",
+        False,
+    )
+    assert run(faults.injection_script(first, AROUND, 90)).returncode == 0
+    assert "systemctl stop valkey-sentinel.service" in (node / "notes").read_text()

@@ -92,4 +92,15 @@ DRILLS: tuple[Drill, ...] = (
         row="L7",
         handover_s=0,
     ),
+    Drill(
+        "haproxy-bad-config",
+        "A broken configuration of HAProxy reloaded on the VIP holder",
+        "haproxy_misconfigured",
+        "vip_holder",
+        Budget(BudgetKind.FAILED, 0, WIDE),
+        3,
+        WIDE,
+        row="L7",
+        handover_s=0,
+    ),
 )

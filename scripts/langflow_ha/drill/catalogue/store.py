@@ -28,4 +28,16 @@ DRILLS: tuple[Drill, ...] = (
         row="S1",
         hold_max_s=60,
     ),
+    Drill(
+        "bit-rot",
+        "One byte wrong on one drive, in a file that is being read",
+        "bit_rot",
+        "store",
+        Budget(BudgetKind.FAILED, 0, ("upload", "large")),
+        3,
+        (*ALL, "large"),
+        row="S3",
+        hold_s=15,
+        handover_s=0,
+    ),
 )

@@ -19,6 +19,18 @@ table inet {TABLE} {{
 }}
 RULES"""
 
+_CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+_MISCONFIGURED = f"""\
+cp -p {_CONFIGURATION} {_CONFIGURATION}.before-drill
+echo 'drill: no such keyword' >> {_CONFIGURATION}
+if systemctl reload haproxy.service 2>/dev/null; then
+  echo "HAProxy was told to take a broken configuration" >&2
+  exit 1
+fi"""
+_CONFIGURED = f"""\
+test ! -e {_CONFIGURATION}.before-drill || mv -f {_CONFIGURATION}.before-drill {_CONFIGURATION}
+systemctl reload-or-restart haproxy.service"""
+
 FAULTS: tuple[Fault, ...] = (
     killed("haproxy"),
     frozen("haproxy"),
@@ -28,6 +40,7 @@ FAULTS: tuple[Fault, ...] = (
         "for attempt in 1 2 3 4 5; do systemctl reload haproxy.service; sleep 1; done",
         "true",
     ),
+    Fault("haproxy_misconfigured", _MISCONFIGURED, _CONFIGURED),
     # A clean end: it says goodbye to its peers. The unit starts it again.
     Fault(
         "keepalived_ended",

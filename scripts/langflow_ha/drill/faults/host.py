@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langflow_ha.drill.faults.common import NO_TABLE, lost
+from langflow_ha.drill.faults.common import NO_TABLE
 from langflow_ha.drill.faults.script import TABLE, Fault
 
 
@@ -111,5 +111,4 @@ FAULTS: tuple[Fault, ...] = (
     Fault("mute", _cut("output"), NO_TABLE, needs_second=True),
     Fault("link_cut", _LINK_CUT, NO_TABLE, needs_second=True),
     Fault("host_frozen", _FROZEN, _THAWED, needs_second=True),
-    lost("minio"),
 )

@@ -8,12 +8,27 @@ from langflow_ha.drill.faults.script import TABLE, Fault
 # Debian 12 has Redis under its own name, newer ones have Valkey. The name is that of the unit
 # and of the process.
 _VALKEY = "valkey-server valkey redis-server"
+_SENTINEL = "valkey-sentinel redis-sentinel"
 
 
-def _each_valkey(command: str) -> str:
+def _each(units: str, command: str) -> str:
     return (
-        f"for unit in {_VALKEY}; do"
+        f"for unit in {units}; do"
         f" systemctl is-enabled -q $unit.service 2>/dev/null && {command}; done; true"
+    )
+
+
+def _lost(id_: str, units: str, first: Fault | None = None) -> Fault:
+    """Kill whichever of `units` the node has, and keep it from coming back until the undo."""
+    return Fault(
+        id_,
+        _each(
+            units, "{ systemctl kill --signal=KILL $unit.service; systemctl stop $unit.service; }"
+        ),
+        _each(units, "systemctl start --no-block $unit.service"),
+        first=first,
+        first_group="valkey",
+        first_on_targets=False,
     )
 
 
@@ -38,20 +53,16 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "valkey_killed",
         "pkill -KILL -x 'valkey-server|redis-server'",
-        _each_valkey("systemctl start --no-block $unit.service"),
+        _each(_VALKEY, "systemctl start --no-block $unit.service"),
     ),
     Fault(
         "valkey_frozen",
         "pkill -STOP -x 'valkey-server|redis-server'",
         "pkill -CONT -x 'valkey-server|redis-server'; "
-        + _each_valkey("systemctl start --no-block $unit.service"),
+        + _each(_VALKEY, "systemctl start --no-block $unit.service"),
     ),
-    Fault(
-        "valkey_lost",
-        _each_valkey(
-            "{ systemctl kill --signal=KILL $unit.service; systemctl stop $unit.service; }"
-        ),
-        _each_valkey("systemctl start --no-block $unit.service"),
-    ),
+    _lost("valkey_lost", _VALKEY),
+    # The master's own Sentinel stays: alone it is no majority.
+    _lost("valkey_lost_unseen", _VALKEY, first=_lost("sentinel_lost", _SENTINEL)),
     Fault("valkey_cut", _VALKEY_CUT, NO_TABLE, needs_second=True),
 )

@@ -3,7 +3,9 @@
 Every fault on a live node is armed with its own undo first: a transient systemd timer on that
 node runs the mend even if the controller dies in the meantime (the dead-man switch). The shell
 text may use `$PEERS4` and `$PEERS6`, the other nodes' addresses, `$VIPS4` and `$VIPS6`, the virtual
-ones, all separated by commas, and `$TARGETS`, the names of the drill's targets, separated by spaces.
+ones, all separated by commas, `$TARGETS`, the names of the drill's targets, separated by spaces, and
+`$DIRECTORY`, a place for what the undo needs. An undo that mended the node, but not as it should have
+been, says so in `$trouble`.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ PEERS6={shlex.quote(", ".join(around.peers6))}
 VIPS4={shlex.quote(", ".join(around.vips4))}
 VIPS6={shlex.quote(", ".join(around.vips6))}
 TARGETS={shlex.quote(" ".join(around.targets))}
+DIRECTORY={DIRECTORY}
 mkdir -p {DIRECTORY}
 cat > {DIRECTORY}/{fault.id}.sh <<'UNDO'
 {undo}UNDO
@@ -78,7 +81,9 @@ date +%s.%N
 def undo_file(fault: Fault, targets: Sequence[str] = ()) -> str:
     """Return the text of the undo script; running it twice does no harm."""
     names = shlex.quote(" ".join(targets))
-    return f"TARGETS={names}\n{fault.undo}\nrm -f {DIRECTORY}/{fault.id}.sh\n"
+    return (
+        f"TARGETS={names}\nDIRECTORY={DIRECTORY}\n{fault.undo}\nrm -f {DIRECTORY}/{fault.id}.sh\n"
+    )
 
 
 def undo_script(fault: Fault, targets: Sequence[str] = ()) -> str:
@@ -86,9 +91,10 @@ def undo_script(fault: Fault, targets: Sequence[str] = ()) -> str:
 
     The timer last: it must still be there when the link breaks in the middle of a long mend.
     """
-    return (
-        f"{undo_file(fault, targets)}systemctl stop {UNIT}-{fault.id}.timer 2>/dev/null || true\n"
-    )
+    return f"""\
+{undo_file(fault, targets)}systemctl stop {UNIT}-{fault.id}.timer 2>/dev/null || true
+test -z "${{trouble:-}}" || {{ echo "$trouble" >&2; exit 1; }}
+"""
 
 
 def active_script() -> str:
