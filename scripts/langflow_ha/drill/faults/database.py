@@ -24,8 +24,8 @@ _IS_PAUSED = f"{_PATRONICTL} show-config | grep -q '^pause: true'"
 # configuration in etcd tells how it ended.
 _PAUSED = Fault(
     "patroni_paused",
-    f"{_PATRONICTL} pause --wait >/dev/null 2>&1 || true; {_IS_PAUSED}",
-    f"{_PATRONICTL} resume >/dev/null 2>&1\n"
+    f"{_PATRONICTL} pause --wait </dev/null >/dev/null 2>&1 || true; {_IS_PAUSED}",
+    f"{_PATRONICTL} resume </dev/null >/dev/null 2>&1\n"
     f"if {_IS_PAUSED}; then echo 'still paused' >&2; exit 1; fi",
     inject_s=60,
     undo_s=60,

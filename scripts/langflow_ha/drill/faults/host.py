@@ -34,7 +34,7 @@ RULES"""
 # VRRP cut between two of three nodes both of them may own the VIP, which is another fault.
 _LINK_CUT = f"""\
 peer=$(runuser -u postgres -- psql -XAtd postgres -c \\
-  "select host(client_addr) from pg_stat_replication where sync_state in ('sync', 'quorum') limit 1")
+  "select host(client_addr) from pg_stat_replication where sync_state in ('sync', 'quorum') limit 1" </dev/null)
 test -n "$peer" || {{ echo "no synchronous standby is connected" >&2; exit 1; }}
 case $peer in *:*) family=ip6 ;; *) family=ip ;; esac
 nft -f - <<RULES

@@ -21,7 +21,7 @@ TABLE = "langflow_ha_drill"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to break a node."""
+    """One way to break a node. Its scripts come on standard input: what might read that gets /dev/null."""
 
     id: str
     inject: str = ""
