@@ -9,8 +9,11 @@ export ANSIBLE_FORCE_COLOR ?= $(if $(MAKE_TERMOUT),1,0)
 
 S ?= cluster
 LAB ?= demo
+MINUTES ?= 30
+# 0: any.
+SEED ?= 0
 
-.PHONY: help setup setup-python setup-engine lint test-unit molecule test demo demo-down drills compare bundle lock
+.PHONY: help setup setup-python setup-engine lint test-unit molecule test demo demo-down drills soak compare bundle lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +46,9 @@ demo-down: setup ## remove the demo's cluster
 
 drills: setup ## every drill against the running demo, with a report as HTML and Markdown
 	@langflow-ha drill run --lab $(LAB) --profile full --repeat 0 --report .lab/$(LAB)/drills/report.md
+
+soak: setup ## random drills against the running demo for MINUTES, in the order of SEED
+	@langflow-ha drill soak --lab $(LAB) --minutes $(MINUTES) --seed $(SEED)
 
 compare: setup ## the same faults against the plain recipe of tutorials
 	@langflow-ha compare

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,10 +18,13 @@ from langflow_ha.drill import engine as engine_module
 from langflow_ha.drill import heavy
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.engine import INTEGRITY, INVOCATION, Engine
+from langflow_ha.drill.faults import PREPARATIONS
+from langflow_ha.drill.faults.script import DIRECTORY
 from langflow_ha.drill.http import Api, client
 from langflow_ha.drill.load import Load
 from langflow_ha.drill.measure import STALE_S
 from langflow_ha.drill.model import Budget, BudgetKind, Drill, Outcome, Record
+from langflow_ha.drill.orders import drawn
 from langflow_ha.drill.series import TimedRecord
 from langflow_ha.status.decide import decide
 from langflow_ha.status.model import ClusterView, NodeStatus
@@ -138,6 +140,9 @@ class FakeRemote:
         self.steals_back = False
         self.harmless = False
         self.restarts = False
+        self.unprepared = ""
+        self.promotes = False
+        self.log: list[str] = []
         self.last: dict[str, float] = {}
         """When each node's watcher spoke last."""
         self.returned = 0.0
@@ -151,6 +156,11 @@ class FakeRemote:
             return Completed(0, f"start {node.name == 'n1' and self.restarts and begun}", "")
         if script == INTEGRITY:
             return Completed(self.integrity, "", "files missing")
+        if script in PREPARATIONS.values():
+            return Completed(int(bool(self.unprepared)), "", self.unprepared)
+        if "patronictl" in script:
+            self.log.append("pause" if "systemd-run" in script else "resume")
+            return Completed(0, f"{time.time()}\n", "")
         if "systemd-run" in script:
             if self.fail_injection:
                 return Completed(1, "", "no systemd here")
@@ -174,11 +184,13 @@ class FakeRemote:
         while node.name not in self.off:
             now = self.last[node.name] = time.time()
             yield json.dumps({"at": now, "kind": "vip", "value": self.owner == node.name})
-            yield json.dumps({"at": now, "kind": "pg", "value": node.name == "n3"})
+            promoted = node.name == "n2" and self.promotes and bool(self.off)
+            yield json.dumps({"at": now, "kind": "pg", "value": node.name == "n3" or promoted})
             yield "Welcome to this host\n"
             await asyncio.sleep(0.05)
 
     async def power_off(self, node: Node) -> float:
+        self.log.append(f"off {node.name}")
         self.off.add(node.name)
         await self._outage()
         self.owner = "n2"
@@ -188,6 +200,7 @@ class FakeRemote:
         return time.time()
 
     async def power_on(self, node: Node) -> None:
+        self.log.append(f"on {node.name}")
         self.off.discard(node.name)
         self.returned = time.time()
         if self.steals_back:
@@ -242,7 +255,7 @@ class World:
             }
             return made
 
-        runner = Engine(site, self.remote, self.view, api, load, self.lines.append, Random(1))
+        runner = Engine(site, self.remote, self.view, api, load, self.lines.append, 1)
         try:
             return await runner.run(drill)
         finally:
@@ -353,11 +366,12 @@ def test_a_drained_restart_drains_everywhere_first_and_undrains_last(world: Worl
     record = asyncio.run(world.drill(quick("langflow-restart")))
     assert record.outcome is Outcome.PASSED, record.reason
     (target,) = record.targets
+    head = f"TARGETS={target}\nDIRECTORY={DIRECTORY}"
     deeds = {
         "drain": "date +%s.%N\nfor name in $TARGETS; do /usr/local/libexec/langflow-ha-haproxy drain",
         "restart": "date +%s.%N\nsystemctl restart --no-block langflow",
-        "wait": f"TARGETS={target}\nfor attempt in",
-        "undrain": f"TARGETS={target}\nfor name in $TARGETS; do /usr/local/libexec/langflow-ha-haproxy undrain",
+        "wait": f"{head}\nfor attempt in",
+        "undrain": f"{head}\nfor name in $TARGETS; do /usr/local/libexec/langflow-ha-haproxy undrain",
     }
     done = [
         (deed, name)
@@ -368,6 +382,30 @@ def test_a_drained_restart_drains_everywhere_first_and_undrains_last(world: Worl
     assert [deed for deed, _ in done] == ["drain"] * 3 + ["restart", "wait"] + ["undrain"] * 3
     assert sorted(name for deed, name in done if deed == "undrain") == list(NAMES)
     assert {name for deed, name in done if deed in ("restart", "wait")} == {target}
+
+
+def test_a_large_file_is_uploaded_once_and_read_back(world: World) -> None:
+    drill = quick("none", classes=("ui", "large"), budget=Budget(BudgetKind.FAILED, 0, ("large",)))
+    record = asyncio.run(world.drill(drill))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.acknowledged == 1
+    assert record.classes["large"].total > 2
+
+
+def test_wrong_bytes_are_no_answer(world: World) -> None:
+    async def rotting() -> Record:
+        drill = quick("none", classes=("ui", "large"), hold_s=2, hold_max_s=2, steady_s=2)
+        budget = Budget(BudgetKind.FAILED, 0, ("large",))
+        task = asyncio.create_task(world.drill(replace(drill, budget=budget)))
+        while not any("n3: " in line or "undo after" in line for line in world.lines):
+            await asyncio.sleep(0.05)
+        world.langflow.files = {i: b"x" + text[1:] for i, text in world.langflow.files.items()}
+        return await task
+
+    record = asyncio.run(rotting())
+    assert record.outcome is Outcome.FAILED
+    assert record.classes["large"].notes == {"wrong bytes": record.classes["large"].failed}
+    assert record.lost == 1
 
 
 def test_a_restarted_langflow_is_no_recovery_by_itself(world: World) -> None:
@@ -417,3 +455,50 @@ def test_load_without_an_answer_is_no_base_for_a_drill(world: World) -> None:
     record = asyncio.run(deaf())
     assert record.outcome is Outcome.SKIPPED
     assert "before the fault" in record.reason
+
+
+def test_a_drawn_hold_is_kept_whatever_the_client_sees(world: World) -> None:
+    world.remote.harmless = True
+    drill = quick("haproxy-kill", hold_s=0.5, hold_max_s=3.0, hold_drawn=True)
+    expected = drawn(drill, 1, 1).hold_s
+    patient = replace(drill, budget=Budget(BudgetKind.GAP, 60, ("ui",)))
+    record = asyncio.run(world.drill(patient))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.undo_at - record.fault_at == pytest.approx(expected, abs=0.5)
+    assert record.seed == 1
+
+
+def test_a_seed_draws_the_same_times_again_and_another_other_ones() -> None:
+    drill = quick("haproxy-kill", hold_s=1.0, hold_max_s=100.0, hold_drawn=True)
+    times = [drawn(drill, 7, repetition).hold_s for repetition in range(1, 11)]
+    assert times == [drawn(drill, 7, repetition).hold_s for repetition in range(1, 11)]
+    assert len(set(times)) == 10
+    assert all(1.0 <= time <= 100.0 for time in times)
+    assert drawn(drill, 8, 1) != drawn(drill, 7, 1)
+    assert drawn(quick("haproxy-kill"), 7, 1) == quick("haproxy-kill")
+
+
+def test_what_cannot_be_prepared_is_skipped_unbroken(world: World) -> None:
+    world.remote.unprepared = "no etcd member on this node"
+    record = asyncio.run(world.drill(quick("etcd-leader-power")))
+    assert record.outcome is Outcome.SKIPPED
+    assert "n3 could not be prepared: no etcd member on this node" in record.reason
+    assert not world.remote.off
+
+
+def test_a_pause_comes_before_the_power_goes_and_ends_after_it_is_back(world: World) -> None:
+    record = asyncio.run(world.drill(quick("paused-power", hold_s=0.5, hold_max_s=1.0)))
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.targets == ("n3",)
+    deeds = [(name, script) for name, script in world.remote.scripts if "patronictl" in script]
+    paused = [name for name, script in deeds if "systemd-run" in script]
+    resumed = [name for name, script in deeds if "systemd-run" not in script]
+    assert sorted(paused) == sorted(resumed) == ["n1", "n2"]
+    log = world.remote.log
+    assert log.index("pause") < log.index("off n3") < log.index("on n3") < log.index("resume")
+
+
+def test_a_successor_while_paused_fails(world: World) -> None:
+    world.remote.promotes = True
+    record = asyncio.run(world.drill(quick("paused-power", hold_s=1.0, hold_max_s=1.5)))
+    assert "no successor while the fault lasted: n2" in record.reason

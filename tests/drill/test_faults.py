@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from langflow_ha.drill import faults
+from langflow_ha.drill.faults import Around, script
 
-COMMANDS = ("systemd-run", "systemctl", "nft", "pkill", "pgrep", "id", "patronictl", "sleep")
+COMMANDS = ("systemd-run", "systemctl", "nft", "pkill", "pgrep", "id", "sleep")
+RUNNING = ("ssh", "dbus", "systemd-journald", "etcd", "patroni", "langflow-ha-failover")
+# A cluster that is paused, or not.
+PATRONICTL = """\
+#!/bin/sh
+echo "patronictl $*" >> "$NOTES"
+case $3 in
+  pause) test ! -e "$NOTES.paused" && touch "$NOTES.paused" ;;
+  resume) rm "$NOTES.paused" ;;
+  show-config) test ! -e "$NOTES.paused" || echo "pause: true" ;;
+esac
+"""
+# HAProxy's unit refuses a reload with what the drill writes into its file.
+SYSTEMCTL = """\
+#!/bin/sh
+here=$(dirname "$0")
+echo "systemctl $*" >> "$NOTES"
+case $1 in
+  list-units) printf "{lines}" ;;
+  reload) test $2 != haproxy.service || ! grep -q no.such.keyword $here/haproxy.cfg ;;
+  show) echo "$here/drive1 $here/drive2" ;;
+esac
+"""
+PART = "drive2/langflow/files/user/drill-large-1.txt/uuid/part.1"
+AROUND = Around(
+    ("10.0.0.2", "10.0.0.3"), ("fd00::2", "fd00::3"), ("10.0.0.9",), ("fd00::9",), ("n1", "n2")
+)
 
 
 @pytest.fixture
@@ -19,20 +49,30 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.write_text(f'#!/bin/sh\necho "{command} $*" >> "$NOTES"\n{reads}\n')
         file.chmod(0o755)
     (tmp_path / "id").write_text("#!/bin/sh\necho 105\n")
+    lines = "".join(f"{unit}.service loaded active running x\\n" for unit in RUNNING)
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.format(lines=lines))
+    (tmp_path / "haproxy.cfg").write_text("defaults\n")
+    part = tmp_path / PART
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(range(256)) * 32)
+    for name, text in (("patronictl", PATRONICTL), ("runuser", "#!/bin/sh\necho 10.0.0.3\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
-    monkeypatch.setattr(faults, "DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(script, "DIRECTORY", str(tmp_path / "run"))
     return tmp_path
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
+    script = script.replace("/etc/haproxy", os.environ["NOTES"].removesuffix("/notes"))
     return subprocess.run(
         ["/bin/bash", "-s"], input=script, capture_output=True, text=True, check=False
     )
 
 
-def inject(fault_id: str, peers6: tuple[str, ...] = ("fd00::2", "fd00::3")) -> str:
-    return faults.injection_script(faults.FAULTS[fault_id], ("10.0.0.2", "10.0.0.3"), peers6, 90)
+def inject(fault_id: str, around: Around = AROUND) -> str:
+    return faults.injection_script(faults.FAULTS[fault_id], around, 90)
 
 
 def test_the_undo_is_armed_before_the_fault_and_the_time_printed(node: Path) -> None:
@@ -67,7 +107,7 @@ def test_cut_off_drops_both_ways_for_both_protocols(node: Path) -> None:
 
 
 def test_cut_off_without_ipv6_writes_no_ipv6_rule(node: Path) -> None:
-    assert run(inject("cut_off", ())).returncode == 0
+    assert run(inject("cut_off", replace(AROUND, peers6=()))).returncode == 0
     assert "ip6" not in (node / "notes").read_text()
 
 
@@ -88,10 +128,11 @@ def test_the_database_cut_spares_the_database_user(node: Path) -> None:
 )
 def test_every_fault_can_be_injected_and_undone_twice(node: Path, fault: faults.Fault) -> None:
     (node / "pgrep").write_text("#!/bin/sh\necho\n")
-    shutdown = faults.injection_script(fault, ("10.0.0.2",), (), 90).replace(
+    shutdown = faults.injection_script(fault, replace(AROUND, targets=()), 90).replace(
         "kill -KILL $(", "true $("
     )
     assert run(shutdown).returncode == 0
+    (node / PART).write_bytes(bytes(range(256)) * 32)  # healed
     for _ in range(2):
         undone = run(faults.undo_script(fault))
         assert undone.returncode == 0, undone.stderr
@@ -111,8 +152,8 @@ def test_two_faults_of_one_drill_have_undos_of_their_own(node: Path) -> None:
     fault = faults.FAULTS["langflow_restarted"]
     assert fault.first
     for part in (fault.first, fault):
-        script = faults.injection_script(part, (), (), 90, ("n1", "n2"))
-        assert run(script.replace("/usr/local/libexec/", "true ")).returncode == 0
+        text = faults.injection_script(part, AROUND, 90)
+        assert run(text.replace("/usr/local/libexec/", "true ")).returncode == 0
     assert len(list((node / "run").iterdir())) == 2
     assert run(faults.undo_script(fault, ("n1", "n2"))).returncode == 0
     (left,) = (node / "run").iterdir()
@@ -153,3 +194,159 @@ def test_only_the_unit_that_the_node_has_is_touched(node: Path) -> None:
     notes = (node / "notes").read_text()
     assert "systemctl stop redis-server.service" in notes
     assert "systemctl stop valkey" not in notes
+
+
+@pytest.mark.parametrize(
+    ("fault", "there", "absent"), [("deaf", "saddr", "daddr"), ("mute", "daddr", "saddr")]
+)
+def test_a_one_way_link_is_cut_one_way(node: Path, fault: str, there: str, absent: str) -> None:
+    assert run(inject(fault)).returncode == 0
+    notes = (node / "notes").read_text()
+    assert f"ip {there} {{ 10.0.0.2, 10.0.0.3 }} drop" in notes
+    assert f"ip6 {there} {{ fd00::2, fd00::3 }} drop" in notes
+    assert absent not in notes
+
+
+def test_one_link_is_that_to_the_synchronous_standby_and_spares_vrrp(node: Path) -> None:
+    assert run(inject("link_cut")).returncode == 0
+    notes = (node / "notes").read_text()
+    assert "ip saddr 10.0.0.3 meta l4proto tcp drop" in notes
+    assert "ip daddr 10.0.0.3 meta l4proto tcp drop" in notes
+    assert "10.0.0.2" not in notes
+
+
+def test_without_a_standby_no_link_is_cut(node: Path) -> None:
+    (node / "runuser").write_text("#!/bin/sh\n")
+    done = run(inject("link_cut"))
+    assert done.returncode != 0
+    assert "no synchronous standby" in done.stderr
+    assert "drop" not in (node / "notes").read_text()
+
+
+def test_a_frozen_host_is_silent_and_still_but_for_what_mends_it(node: Path) -> None:
+    assert run(inject("host_frozen")).returncode == 0
+    notes = (node / "notes").read_text()
+    stopped = (
+        "systemctl kill --signal=STOP etcd.service patroni.service langflow-ha-failover.service"
+    )
+    order = ["systemd-run", "systemctl service-watchdogs no", "nft -f", stopped, "pkill -STOP"]
+    assert [notes.index(part) for part in order] == sorted(notes.index(part) for part in order)
+    for rule in (
+        "ip saddr { 10.0.0.2, 10.0.0.3 } drop",
+        "ip daddr { 10.0.0.2, 10.0.0.3 } drop",
+        "ip daddr { 10.0.0.9 } drop",
+        "ip6 daddr { fd00::9 } drop",
+        "arp operation request arp daddr ip { 10.0.0.9 } drop",
+    ):
+        assert rule in notes
+    (node / "notes").write_text("")
+    assert run(faults.undo_script(faults.FAULTS["host_frozen"])).returncode == 0
+    notes = (node / "notes").read_text()
+    for deed in (
+        "systemctl kill --signal=CONT *.service",
+        "nft delete table arp",
+        "nft delete table inet",
+        "systemctl service-watchdogs yes",
+    ):
+        assert deed in notes
+
+
+def test_the_watchers_of_a_frozen_host_stand_still_too() -> None:
+    """The pattern must mean the command that `watch.py` starts, and nothing else of the drill."""
+    stop = next(
+        line for line in faults.FAULTS["host_frozen"].inject.splitlines() if "pkill" in line
+    )
+    pattern = stop.split("'")[1]
+    watcher = 'python3 -u - {"vips": ["10.0.0.9"], "address": "10.0.0.1"}'
+    assert re.search(pattern, watcher)
+    assert not re.search(pattern, "/bin/bash -s")
+
+
+def test_a_pause_is_sure_or_fails_and_ends_with_the_undo(node: Path) -> None:
+    pause = faults.FAULTS["power_while_paused"].first
+    assert pause
+    assert run(faults.injection_script(pause, AROUND, 90)).returncode == 0
+    assert (node / "notes.paused").exists()
+    assert run(faults.injection_script(pause, AROUND, 90)).returncode == 0, "paused by another"
+    (node / "patronictl").write_text("#!/bin/sh\ntest $3 != show-config || echo 'pause: true'\n")
+    stuck = run(faults.undo_script(pause))
+    assert stuck.returncode != 0
+    assert "still paused" in stuck.stderr
+    assert list((node / "run").iterdir()), "the timer tries again"
+    (node / "patronictl").write_text("#!/bin/sh\n")
+    assert run(faults.injection_script(pause, AROUND, 90)).returncode != 0
+
+
+def test_etcd_is_led_from_here(node: Path) -> None:
+    (node / "etcdctl").write_text(
+        '#!/bin/sh\necho "etcdctl $* at $ETCDCTL_ENDPOINTS" >> "$NOTES"\n'
+        'test "$1" != member || printf "1a, started, n2, x, y, false\\n2b, started, n1, x, y, false\\n"\n'
+    )
+    (node / "etcdctl").chmod(0o755)
+    (node / "etcdctl.env").write_text("ETCDCTL_ENDPOINTS=https://n1:2379,https://n2:2379\n")
+    (node / "etcd.env").write_text("ETCD_NAME=n1\nETCD_DATA_DIR=/x\n")
+    prepare = faults.PREPARATIONS["etcd_leader_here"].replace("/etc/etcd", str(node))
+    assert run(prepare).returncode == 0
+    last = (node / "notes").read_text().splitlines()[-1]
+    assert last == "etcdctl move-leader 2b at https://n1:2379,https://n2:2379"
+    (node / "etcdctl.env").unlink()
+    assert "no etcd member on this node" in run(prepare).stderr
+
+
+def test_a_broken_configuration_is_refused_and_taken_away_again(node: Path) -> None:
+    assert run(inject("haproxy_misconfigured")).returncode == 0
+    assert "no such keyword" in (node / "haproxy.cfg").read_text()
+    assert run(faults.undo_script(faults.FAULTS["haproxy_misconfigured"])).returncode == 0
+    assert (node / "haproxy.cfg").read_text() == "defaults\n"
+    last = (node / "notes").read_text().splitlines()[-2:]
+    assert last[0] == "systemctl reload-or-restart haproxy.service"
+
+
+def test_a_reload_that_takes_a_broken_configuration_fails_the_drill(node: Path) -> None:
+    (node / "systemctl").write_text("#!/bin/sh\n")
+    done = run(inject("haproxy_misconfigured"))
+    assert done.returncode != 0
+    assert "told to take a broken configuration" in done.stderr
+
+
+def test_one_byte_rots_and_the_healed_part_is_left_alone(node: Path) -> None:
+    before = (node / PART).read_bytes()
+    done = run(inject("bit_rot"))
+    assert done.returncode == 0, done.stderr
+    rotten = (node / PART).read_bytes()
+    assert [i for i, (a, b) in enumerate(zip(before, rotten, strict=True)) if a != b] == [4096]
+    (node / PART).write_bytes(before)
+    assert run(faults.undo_script(faults.FAULTS["bit_rot"])).returncode == 0
+    assert (node / PART).read_bytes() == before
+    assert list((node / "run").iterdir()) == []
+
+
+def test_a_part_that_nobody_healed_is_put_back_and_told(node: Path) -> None:
+    before = (node / PART).read_bytes()
+    run(inject("bit_rot"))
+    undone = run(faults.undo_script(faults.FAULTS["bit_rot"]))
+    assert undone.returncode != 0
+    assert "not healed within a minute" in undone.stderr
+    assert (node / PART).read_bytes() == before
+    assert list((node / "run").iterdir()) == []
+    assert "systemctl stop langflow-ha-drill-undo-bit_rot.timer" in (node / "notes").read_text()
+
+
+def test_a_file_of_somebody_else_never_rots(node: Path) -> None:
+    (node / "drive2/langflow/files/user/drill-large-1.txt").rename(
+        node / "drive2/langflow/files/user/report.txt"
+    )
+    done = run(inject("bit_rot"))
+    assert done.returncode != 0
+    assert "no part of the clients' large file" in done.stderr
+
+
+def test_the_sentinels_go_where_the_master_is_not(node: Path) -> None:
+    first = faults.FAULTS["valkey_lost_unseen"].first
+    assert first
+    assert (first.id, faults.FAULTS["valkey_lost_unseen"].first_on_targets) == (
+        "sentinel_lost",
+        False,
+    )
+    assert run(faults.injection_script(first, AROUND, 90)).returncode == 0
+    assert "systemctl stop valkey-sentinel.service" in (node / "notes").read_text()

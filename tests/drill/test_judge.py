@@ -235,4 +235,37 @@ def test_the_catalogue_is_sound() -> None:
         assert set(drill.budget.classes) <= set(drill.classes), drill.id
         assert drill.hold_s <= drill.hold_max_s
         if drill.budget.kind == "gap":
-            assert drill.hold_max_s > drill.budget.limit, drill.id
+            # Up to the undo, or to the end of the load where the hold is drawn.
+            assert drill.hold_max_s > drill.budget.limit or drill.hold_drawn, drill.id
+
+
+def test_a_fault_of_a_drawn_length_is_measured_beyond_its_end() -> None:
+    """The host thaws after 5 s, and writes come back only after 12 s more."""
+    late = {"requests": requests((100.0, 117.0)), "undo_at": 105.0, "targets": ("n3",)}
+    record = judge(evidence("host-freeze-5", without_power=frozenset(), **late))
+    assert record.measured == pytest.approx(17.0, abs=0.1)
+
+
+def thawing(until: float) -> list[Sample]:
+    """n2 took the VIP over; n1, back at UNDO, believes until `until` that it still has it."""
+    return owners() + [
+        Sample("n1", UNDO + i * 0.05, "vip", True) for i in range(int((until - UNDO) / 0.05))
+    ]
+
+
+@pytest.mark.parametrize(("until", "fine"), [(UNDO + 2.5, True), (UNDO + 5, False)])
+def test_a_thawed_owner_has_a_moment_to_let_go(until: float, fine: bool) -> None:
+    samples = sorted(thawing(until), key=lambda s: (s.at, s.value is True))
+    last = {(s.node, round(s.at, 3)): s for s in samples}
+    record = judge(evidence("host-freeze-10", without_power=frozenset(), samples=[*last.values()]))
+    assert ("exactly one VIP owner" not in record.reason) is fine, record.reason
+
+
+@pytest.mark.parametrize(
+    ("node", "at", "fine"), [("n1", 105, True), ("n2", 105, False), ("n2", UNDO + 1, True)]
+)
+def test_nobody_may_succeed_while_patroni_is_paused(node: str, at: float, fine: bool) -> None:
+    samples = [*owners(), Sample(node, at, "pg", True)]
+    record = judge(evidence("paused-power", samples=samples))
+    assert (record.reason == "") is fine
+    assert fine or "no successor while the fault lasted: n2" in record.reason

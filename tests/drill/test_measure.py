@@ -224,3 +224,37 @@ def test_took_back() -> None:
 def test_changes_are_relative_and_merged() -> None:
     line = measure.holders(vip("n1", 9, 10, True) + vip("n1", 10, 11, False), "vip")
     assert measure.changes(line, 10.0) == ((-1.0, ("n1",)), (0.0, ()))
+
+
+@pytest.mark.parametrize(
+    ("others_pg", "by", "both"),
+    [
+        # Its standby is a primary itself now, so it answers for nothing that the old one commits.
+        (True, ("n2",), False),
+        # A third node would answer for it.
+        (True, ("n3",), True),
+        (True, ("n2", "n3"), True),
+        # It waits for nobody, or the watcher could not name whom.
+        (True, (), True),
+        # Not promoted: nothing is known of it but that it acknowledges.
+        (False, ("n2",), True),
+    ],
+)
+def test_a_promoted_standby_acknowledges_nothing_for_the_old_primary(
+    others_pg: bool, by: tuple[str, ...], both: bool
+) -> None:
+    samples = [
+        Sample("n2", 1.0, "pg", others_pg),
+        Sample("n2", 1.0, "pg_ack", True, ("n3",)),
+        Sample("n1", 1.1, "pg", True),
+        Sample("n1", 1.1, "pg_ack", True, by),
+    ]
+    assert bool(measure.several(measure.acknowledging(samples))) is both
+
+
+def test_what_a_silent_node_last_said_of_acknowledging_counts_no_more() -> None:
+    samples = [
+        Sample("n1", 1.0, "pg_ack", True),
+        Sample("n2", 1.0 + 2 * measure.STALE_S, "pg_ack", True),
+    ]
+    assert not measure.several(measure.acknowledging(samples))

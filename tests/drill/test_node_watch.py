@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
+from collections.abc import Sequence
+from types import ModuleType, SimpleNamespace
 
 import pytest
-from langflow_ha.drill import node_watch
+from langflow_ha.drill import node_watch, watch
 
 MASTER = "# Replication\r\nrole:master\r\nconnected_slaves:2\r\nmin_slaves_good_slaves:{}\r\n"
 
@@ -67,3 +70,67 @@ def test_one_connection_serves_all_samples(monkeypatch: pytest.MonkeyPatch) -> N
         node_watch.watch_valkey("127.0.0.1", "secret")
     assert asked == ["AUTH", "CONFIG", "INFO", "INFO", "INFO"]
     assert samples == [("valkey", True), ("valkey", False), ("valkey", False)]
+
+
+def test_the_standbys_behind_an_acknowledgement_reach_the_controller(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    node_watch.emit("pg_ack", True, ["n2", "n3"])
+    node_watch.emit("vip", False)
+    acknowledges, vip = (watch.parse("n1", line) for line in capfd.readouterr().out.splitlines())
+    assert acknowledges is not None
+    assert (acknowledges.kind, acknowledges.value) == ("pg_ack", True)
+    assert acknowledges.by == ("n2", "n3")
+    assert vip is not None
+    assert (vip.value, vip.by) == (False, ())
+
+
+class Cursor:
+    """Answers as psycopg2 does: an array of names becomes a list."""
+
+    def __init__(self, answer: tuple[bool, bool, list[str]]) -> None:
+        self.answer = answer
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, query: str) -> None:
+        assert query == node_watch.POSTGRES
+
+    def fetchone(self) -> tuple[bool, bool, list[str]]:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "open_", "acknowledges"),
+    [
+        ((True, False, ["n2"]), True, True),
+        ((True, False, []), True, False),
+        ((True, True, []), True, True),
+        ((False, False, ["n2"]), False, False),
+    ],
+)
+def test_a_database_acknowledges_when_it_waits_for_nobody_or_somebody_answers(
+    answer: tuple[bool, bool, list[str]],
+    open_: bool,
+    acknowledges: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver = ModuleType("psycopg2")
+    driver.Error = OSError  # type: ignore[attr-defined]
+    driver.connect = lambda **_: SimpleNamespace(cursor=lambda: Cursor(answer))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "psycopg2", driver)
+    samples: list[tuple[str, bool | None, tuple[str, ...]]] = []
+
+    def emit(kind: str, value: bool | None, by: Sequence[str] = ()) -> None:
+        samples.append((kind, value, tuple(by)))
+        if len(samples) == 2:
+            raise Done
+
+    monkeypatch.setattr(node_watch, "emit", emit)
+    with pytest.raises(Done):
+        node_watch.postgres_by_socket("/var/run/postgresql")
+    assert samples == [("pg", open_, ()), ("pg_ack", acknowledges, tuple(answer[2]))]

@@ -103,6 +103,17 @@ def test_commands_are_exact_and_valid_shell(tmp_path: Path) -> None:
     assert "nft delete table" in command.undo
 
 
+def test_a_plan_shows_the_preparation_and_the_times_that_are_drawn(tmp_path: Path) -> None:
+    shown = text(planned(site(tmp_path), DRILLS["etcd-leader-power"], 1, view(), [], []))
+    assert "prepare on n3:" in shown
+    assert 'etcdctl move-leader "$id"' in shown
+    shown = text(planned(site(tmp_path), DRILLS["host-freeze-3"], 1, view(), [], []))
+    assert "held for a time drawn from 2 to 4 s" in shown
+    paused = planned(site(tmp_path), DRILLS["paused-power"], 1, view(), [], [])
+    assert [command.node for command in paused.commands] == ["n1", "n2", "n3"]
+    assert "sysrq" in paused.commands[-1].inject
+
+
 def test_power_in_a_lab_is_the_containers(tmp_path: Path) -> None:
     (command,) = planned(
         site(tmp_path, container=True), DRILLS["vip-power"], 1, view(), [], []
@@ -208,7 +219,9 @@ def test_a_run_leaves_records_page_and_metrics(
         _i: object,
         journal: Journal,
         records: list[TimedRecord],
+        seed: int,
     ) -> None:
+        assert seed > 0
         found = replace(PAST, outcome=outcome, safe=outcome is Outcome.PASSED)
         journal.add(found)
         records.append(found)

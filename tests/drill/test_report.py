@@ -20,7 +20,7 @@ from langflow_ha.drill.report import plot
 from langflow_ha.drill.report.figures import (
     COLUMNS,
     OWNER_CHECK,
-    WRITABLE_CHECK,
+    WRITABLE_CHECKS,
     axis,
     report,
     timeline_figure,
@@ -153,26 +153,29 @@ def test_the_last_run_is_judged_and_the_others_are_history() -> None:
     assert [run.judged for run in section.history.runs] == ["0.50 s", "9.00 s"]
 
 
-def test_losses_and_wrong_owners_are_counted() -> None:
-    broken = (Check(OWNER_CHECK, ok=False), Check(WRITABLE_CHECK, ok=True))
+@pytest.mark.parametrize("name", WRITABLE_CHECKS)
+@pytest.mark.parametrize("one", [True, False])
+def test_losses_and_wrong_owners_are_counted(name: str, one: bool) -> None:
+    broken = (Check(OWNER_CHECK, ok=False), Check(name, ok=one))
     (section,) = report(
         [record(), record(2, checks=broken, lost=2, safe=False, outcome=Outcome.FAILED)],
         "demo",
         NOW,
     ).sections
-    assert (section.owners_wrong, section.writable_wrong, section.lost) == (1, 0, 2)
+    assert (section.owners_wrong, section.writable_wrong, section.lost) == (1, int(not one), 2)
     assert section.verdict == "failed"
 
 
 def test_the_names_of_the_counted_checks_are_the_judges() -> None:
-    drill = next(d for d in CATALOGUE if d.id == "none")
     names = {
         c.name
+        for drill in CATALOGUE
+        if drill.id in ("none", "host-freeze-3")
         for c in checks(
             Evidence(drill, "t", 1, 0.0, (), frozenset(), frozenset(), 0.0, 1.0, 2.0, 1.0)
         )
     }
-    assert {OWNER_CHECK, WRITABLE_CHECK} <= names
+    assert {OWNER_CHECK, *WRITABLE_CHECKS} <= names
 
 
 def test_skipped_is_counted_as_neither() -> None:

@@ -16,12 +16,12 @@ from rich.console import Console
 from langflow_ha.compare.plain import install_script, restore_script
 from langflow_ha.compare.result import rows, table
 from langflow_ha.drill.catalogue import chosen
-from langflow_ha.drill.cli import outcome_line
 from langflow_ha.drill.engine import Engine
 from langflow_ha.drill.guard import ProductionOption, confirm_production
 from langflow_ha.drill.model import Outcome, Record
 from langflow_ha.drill.record import Journal
 from langflow_ha.drill.session import SessionError, session
+from langflow_ha.drill.terminal import outcome_line
 from langflow_ha.status.cli import InventoryOption, LabOption, VaultOption, site_or_exit
 from langflow_ha.status.decide import decide
 from langflow_ha.status.gather import gather

@@ -12,15 +12,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from langflow_ha.drill import plan, record, throughput, window
+from langflow_ha.drill import plan, record, soak_cli, throughput, window
 from langflow_ha.drill.catalogue import chosen
 from langflow_ha.drill.guard import ProductionOption, confirm_production
-from langflow_ha.drill.model import Drill, Outcome, Record
+from langflow_ha.drill.model import Drill, Record
 from langflow_ha.drill.publish import write_metrics, write_page
 from langflow_ha.drill.session import SessionError, session
+from langflow_ha.drill.terminal import (
+    DirectoryOption,
+    SeedOption,
+    TextfileOption,
+    console,
+    fresh_seed,
+    outcome_line,
+    publish,
+    speaker,
+)
 from langflow_ha.status.cli import InventoryOption, LabOption, VaultOption, site_or_exit
 from langflow_ha.status.remote import SshRemote
 from langflow_ha.status.site import Site
@@ -28,14 +37,7 @@ from langflow_ha.status.site import Site
 app = typer.Typer(
     help="Break one thing at a time and measure what a client sees.", no_args_is_help=True
 )
-console = Console(highlight=False)
-TextfileOption = Annotated[
-    Path | None,
-    typer.Option(help="Directory of the node exporter's textfile collector: write metrics there."),
-]
-DirectoryOption = Annotated[
-    Path | None, typer.Option(help="Directory of the records; default: the lab's drills/.")
-]
+app.command("soak")(soak_cli.soak)
 
 
 def _drills(ids: list[str] | None, profile: str) -> tuple[Drill, ...]:
@@ -87,6 +89,7 @@ def run(
     integrity: Annotated[
         str, typer.Option(help="langflow check-integrity (20 s of one core): each, last or never.")
     ] = "last",
+    seed: SeedOption = 0,
     yes_production: ProductionOption = "",
 ) -> None:
     """Run drills one after another."""
@@ -102,7 +105,7 @@ def run(
     confirm_production(site, yes_production)
     records: list[Record] = []
     try:
-        asyncio.run(_run(site, drills, repeat, integrity, journal, records))
+        asyncio.run(_run(site, drills, repeat, integrity, journal, records, seed or fresh_seed()))
     except SessionError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
@@ -116,7 +119,7 @@ def run(
             if report:
                 report.parent.mkdir(parents=True, exist_ok=True)
                 report.write_text(record.markdown(summaries, site.name), "utf-8")
-            _publish(site, journal, textfile)
+            publish(site, journal, textfile)
     raise typer.Exit(record.exit_code(record.summarise(records)))
 
 
@@ -130,17 +133,6 @@ def _show_plans(site: Site, drills: list[tuple[Drill, int]], journal: record.Jou
     return 3 if any(one.refused for one in plans) else 0
 
 
-def _publish(site: Site, journal: record.Journal, textfile: Path | None) -> None:
-    """Write what is made of the records; a full disk must not hide how the drills ended."""
-    console.print(f"records: {journal.file}", markup=False, soft_wrap=True)
-    try:
-        console.print(f"page: {write_page(journal, site.name)}", markup=False, soft_wrap=True)
-        if textfile:
-            write_metrics(journal, site.name, textfile)
-    except OSError as error:
-        typer.secho(f"warning: not written: {error}", fg="yellow", err=True)
-
-
 async def _run(
     site: Site,
     drills: tuple[Drill, ...],
@@ -148,13 +140,12 @@ async def _run(
     integrity: str,
     journal: record.Journal,
     records: list[Record],
+    seed: int,
 ) -> None:
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        console.print(f"[{time.monotonic() - began:6.0f} s] {text}", markup=False)
-
-    async with session(site, say) as engine:
+    say = speaker()
+    if any(drill.hold_drawn for drill in drills):
+        say(f"seed {seed}: --seed {seed} draws the same times again")
+    async with session(site, say, seed=seed) as engine:
         for drill in drills:
             count = repeat or drill.repetitions
             for repetition in range(1, count + 1):
@@ -163,20 +154,6 @@ async def _run(
                 journal.add(result)
                 records.append(result)
                 say(outcome_line(result, count))
-
-
-def outcome_line(result: Record, count: int) -> str:
-    """Return one line about one run."""
-    head = f"{result.drill} {result.repetition}/{count}: {result.outcome.upper()}"
-    if result.outcome is Outcome.SKIPPED:
-        return f"{head}, {result.reason}"
-    kind = result.budget_kind
-    shown = "nothing" if result.measured is None else record.figure(result.measured, kind)
-    limit = record.figure(result.limit, kind)
-    text = (
-        f"{head}, {kind} {shown} (budget {limit}), {result.lost}/{result.acknowledged} writes lost"
-    )
-    return f"{text}; {result.reason}" if result.reason else text
 
 
 @app.command("report")

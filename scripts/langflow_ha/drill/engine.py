@@ -1,4 +1,4 @@
-"""The skeleton that every drill runs through; what differs is data (`catalogue.py`, `faults.py`).
+"""The skeleton that every drill runs through; what differs is data (`catalogue/`, `faults/`).
 
 precheck → client load and watchers → arm the self-undo and inject → hold → undo → steady state →
 verify → judge → record. The undo runs whatever happens in between, Ctrl-C included, and the timer
@@ -10,27 +10,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shlex
 import signal
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from random import Random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import httpx
 
 from langflow_ha.drill import measure, verify
-from langflow_ha.drill.faults import FAULTS, Fault, injection_script, undo_script
+from langflow_ha.drill.faults import FAULTS, PREPARATIONS
 from langflow_ha.drill.http import Api, ApiError
 from langflow_ha.drill.judge import Evidence, judge, skipped
 from langflow_ha.drill.load import Load
-from langflow_ha.drill.model import Acknowledged, Drill, Record, Request
-from langflow_ha.drill.select import NoTarget, refusal, targets
+from langflow_ha.drill.model import Acknowledged, Drill, Record
+from langflow_ha.drill.orders import (
+    Order,
+    Undo,
+    drawn,
+    phases,
+    power_guard,
+    randomness,
+    undo_after_s,
+)
+from langflow_ha.drill.select import NoTarget, refusal, targets, unfit
 from langflow_ha.drill.series import timed
 from langflow_ha.drill.traces import active_faults
 from langflow_ha.drill.watch import Watchers
-from langflow_ha.lab.engine import Engine as ContainerEngine
 from langflow_ha.status.model import ClusterView
 from langflow_ha.status.remote import Remote, RemoteError
 from langflow_ha.status.site import Node, Site
@@ -49,27 +54,6 @@ Say = Callable[[str], None]
 MakeLoad = Callable[[], Load]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is run as root on one node to break it, and to mend it."""
-
-    node: Node
-    fault: Fault
-    inject: str
-    undo: str
-
-
-@dataclass
-class Undo:
-    """What has been broken and not yet mended."""
-
-    broken: list[Order] = field(default_factory=list)
-    """In the order in which they were broken; mended the other way round."""
-    without_power: list[Node] = field(default_factory=list)
-    guards: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    done: bool = False
-
-
 class Engine:
     """Runs drills one at a time against one site."""
 
@@ -81,7 +65,7 @@ class Engine:
         api: Api,
         make_load: MakeLoad,
         say: Say,
-        random: Random | None = None,
+        seed: int = 0,
     ) -> None:
         self.site = site
         self.remote = remote
@@ -89,18 +73,20 @@ class Engine:
         self.api = api
         self.make_load = make_load
         self.say = say
-        self.random = random or Random()  # noqa: S311 - an order of nodes, no secret
+        self.seed = seed
 
     async def run(self, drill: Drill, repetition: int = 1, *, integrity: bool = True) -> Record:
         """Run one repetition and return its record; never raises for what the cluster does."""
         started = time.time()
+        drill = drawn(drill, self.seed, repetition)
+        random = randomness(drill, self.seed, repetition)
         try:
             view = await self.view()
             reason = refusal(drill, view, await self.active())
-            names = () if reason else targets(drill.target, view, self.random)
+            names = () if reason else targets(drill.target, view, random)
         except NoTarget as none:
             reason, names = str(none), ()
-        if reason:
+        if reason := reason or await self._prepare(drill, names):
             return skipped(drill, self.site.name, repetition, started, reason)
         self.say(f"{drill.title}{': ' + ', '.join(names) if names else ''}")
         watchers = Watchers(self.site, self.remote)
@@ -121,6 +107,19 @@ class Engine:
             await watchers.stop()
         evidence = await self._verify(evidence, load, integrity=integrity)
         return timed(judge(evidence), evidence.requests)
+
+    async def _prepare(self, drill: Drill, names: tuple[str, ...]) -> str:
+        """Bring the targets into the state that the drill is about; return why that cannot be, "" when it is."""
+        if not drill.prepare:
+            return ""
+        for name in names:
+            try:
+                done = await self.remote.run(self.site.node(name), PREPARATIONS[drill.prepare])
+            except RemoteError as error:
+                return str(error)
+            if done.code:
+                return f"{name} could not be prepared: {done.stderr.strip()[-200:]}"
+        return ""
 
     async def _break_and_mend(
         self,
@@ -167,6 +166,7 @@ class Engine:
             runs=load.heavy.runs,
             restarted=sorted(name for name, id_ in before.items() if after.get(name) != id_),
             trouble=trouble,
+            seed=self.seed,
         )
 
     async def _invocations(self, drill: Drill) -> dict[str, str]:
@@ -185,16 +185,6 @@ class Engine:
     async def _inject(self, drill: Drill, names: tuple[str, ...], undo: Undo) -> float:
         """Break the targets; return when the first of them broke."""
         fault = FAULTS[drill.fault]
-        nodes = [self.site.node(name) for name in names]
-        if fault.power:
-            limit = undo_after_s(drill)
-            undo.guards = [guard for node in nodes if (guard := power_guard(node, limit))]
-            undo.without_power = nodes
-            # Before the order, not after: the power is gone half a second before its report is back.
-            # A gap is taken between successes, so an early time only places it.
-            ordered = time.time()
-            await asyncio.gather(*(self.remote.power_off(node) for node in nodes))
-            return ordered
         moments = []
         for phase in phases(self.site, drill, names):
             undo.broken += phase
@@ -205,7 +195,19 @@ class Engine:
                 if isinstance(outcome, BaseException):
                     raise outcome
                 moments.append(outcome)
+        if fault.power:
+            return await self._take_power([self.site.node(name) for name in names], drill, undo)
         return min(moments, default=time.time())
+
+    async def _take_power(self, nodes: list[Node], drill: Drill, undo: Undo) -> float:
+        limit = undo_after_s(drill)
+        undo.guards = [guard for node in nodes if (guard := power_guard(node, limit))]
+        undo.without_power = nodes
+        # Before the order, not after: the power is gone half a second before its report is back.
+        # A gap is taken between successes, so an early time only places it.
+        ordered = time.time()
+        await asyncio.gather(*(self.remote.power_off(node) for node in nodes))
+        return ordered
 
     async def _break(self, order: Order) -> float:
         done = await self.remote.run(order.node, order.inject, timeout=order.fault.inject_s)
@@ -275,7 +277,7 @@ class Engine:
         found: str | None = None
         if integrity and not unverified:
             found = await self._integrity()
-        return replaced(evidence, lost=lost, unverified=unverified, integrity=found)
+        return replace(evidence, lost=lost, unverified=unverified, integrity=found)
 
     async def _missing(self, load: Load) -> tuple[list[Acknowledged], str]:
         writes = load.acknowledged
@@ -305,66 +307,3 @@ class Engine:
             if done.code == 0
             else (done.stdout + done.stderr).strip()[-400:] or f"exit code {done.code}"
         )
-
-
-def undo_after_s(drill: Drill) -> int:
-    """Return after how many seconds the fault mends itself when the controller is gone."""
-    return int(drill.hold_max_s + 60)
-
-
-def phases(site: Site, drill: Drill, names: Sequence[str]) -> list[list[Order]]:
-    """Return what is done where by a fault that takes no power: all of a phase at once."""
-
-    def order(fault: Fault, node: Node) -> Order:
-        others = [other for other in site.nodes if other is not node]
-        return Order(
-            node,
-            fault,
-            injection_script(
-                fault,
-                [other.cluster_address for other in others],
-                [other.address6 for other in others if other.address6],
-                undo_after_s(drill),
-                names,
-            ),
-            undo_script(fault, names),
-        )
-
-    fault = FAULTS[drill.fault]
-    targets = [order(fault, site.node(name)) for name in names]
-    if not fault.first:
-        return [targets]
-    balancers = [node for node in site.nodes if "balancer" in node.groups]
-    return [[order(fault.first, node) for node in balancers], targets]
-
-
-def unfit(requests: list[Request], drill: Drill) -> str:
-    """Return why the load is no base for a measurement: a class without success before the fault."""
-    for cls in drill.classes:
-        mine = [r for r in requests if r.cls == cls]
-        if not any(r.ok for r in mine):
-            notes = sorted({r.note for r in mine if r.note})
-            return f"no {cls} request succeeds before the fault ({', '.join(notes) or 'no answer yet'})"
-    return ""
-
-
-def replaced(
-    evidence: Evidence, *, lost: list[Acknowledged], unverified: str, integrity: str | None
-) -> Evidence:
-    """Return the evidence with what the verification found."""
-    return replace(evidence, lost=lost, unverified=unverified, integrity=integrity)
-
-
-def power_guard(node: Node, seconds: int) -> subprocess.Popen[bytes] | None:
-    """Start the dead-man switch of a container's power: it outlives this process. None on real nodes."""
-    if not node.container:
-        return None
-    start = shlex.join([*ContainerEngine().prefix, "start", node.container])
-    command = f"sleep {seconds}; {start}"
-    return subprocess.Popen(
-        ["/bin/sh", "-c", command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
+import secrets
 import time
 import uuid
 from math import inf
@@ -22,6 +24,9 @@ STREAM_S = 15.0
 PATIENCE_S = 8.0
 """How long a client watches its background run before it calls that a failure."""
 POLL_S = 0.5
+LARGE_PREFIX = f"{FLOW_PREFIX}large-"
+LARGE_BYTES = 1024 * 1024
+"""More than the store keeps inside an object's description (MinIO: 128 KiB, 16 KiB with versions)."""
 
 
 def judged(answer: httpx.Response, retries: int = 0) -> Answer:
@@ -45,6 +50,7 @@ class HeavyClients:
         self.updates: list[Update] = []
         self.runs: list[BackgroundRun] = []
         self._flow = ""
+        self._large: Acknowledged | None = None
         self._creating = asyncio.Lock()
         self._followers: set[asyncio.Task[None]] = set()
 
@@ -81,6 +87,25 @@ class HeavyClients:
             self.updates.append(Update(self._flow, revision, start, end, ok))
         if ok:
             self.acknowledged.append(Acknowledged("update", self._flow, end, revision))
+        return judged(answer)
+
+    async def large(self) -> Answer:
+        """Upload one file that the store keeps in parts, and read it back at every turn after that."""
+        async with self._creating:
+            if not self._large:
+                content = secrets.token_hex(LARGE_BYTES // 2).encode()
+                created = await self.api.upload(f"{LARGE_PREFIX}{uuid.uuid4().hex}.txt", content)
+                if created.status_code == 201:
+                    proof = hashlib.sha256(content).hexdigest()
+                    id_ = str(created.json()["id"])
+                    self._large = Acknowledged("file", id_, time.time(), proof)
+                    self.acknowledged.append(self._large)
+                return judged(created)
+        answer = await self.api.http.get(f"/api/v2/files/{self._large.id}", headers=self.api.bearer)
+        if answer.status_code == 200 and (
+            hashlib.sha256(answer.content).hexdigest() != self._large.proof
+        ):
+            return Answer(False, 200, "wrong bytes")
         return judged(answer)
 
     async def stream(self) -> Answer:

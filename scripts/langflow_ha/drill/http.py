@@ -231,6 +231,14 @@ class Api:
             json={"name": name, "data": {"nodes": [], "edges": []}},
         )
 
+    async def upload(self, name: str, content: bytes) -> httpx.Response:
+        """Store a file and return the whole answer; the store's object has the same name."""
+        return await self.http.post(
+            "/api/v2/files/",
+            headers=self.bearer,
+            files={"file": (name, content, "text/plain")},
+        )
+
     async def describe(self, flow: str, text: str) -> httpx.Response:
         """Set a flow's description and return the whole answer."""
         return await self.http.patch(

@@ -56,6 +56,7 @@ class Evidence:
     """LangFlow nodes whose process is another one than before."""
     trouble: str = ""
     """What went wrong with the drill itself (injection, undo)."""
+    seed: int = 0
     extra_checks: Sequence[Check] = field(default_factory=tuple)
 
 
@@ -63,9 +64,9 @@ def measured(evidence: Evidence) -> float | None:
     """Return the figure that the drill's budget limits; None when it could not be taken."""
     budget, e = evidence.drill.budget, evidence
     if budget.kind is BudgetKind.GAP:
-        return max(
-            measure.longest_gap(e.requests, c, e.fault_at, e.undo_at) for c in budget.classes
-        )
+        # A fault that does not wait for the client may leave part of the gap behind its end.
+        until = e.load_end if e.drill.hold_drawn else e.undo_at
+        return max(measure.longest_gap(e.requests, c, e.fault_at, until) for c in budget.classes)
     if budget.kind is BudgetKind.FAILED:
         return float(measure.failed(e.requests, budget.classes, e.fault_at))
     if budget.kind is BudgetKind.EXPOSURE:
@@ -79,11 +80,13 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
     """Return everything that must hold besides the budget."""
     e = evidence
     line = [p for p in measure.holders(e.samples, "vip") if p.at >= e.fault_at - 2]
-    window = (e.fault_at, e.fault_at + e.drill.handover_s)
+    windows = [(e.fault_at, e.fault_at + e.drill.handover_s)]
+    if e.drill.return_s:
+        windows.append((e.undo_at, e.undo_at + e.drill.return_s))
     powered = [p for p in line if p.at > e.undo_at or not e.without_power]
     in_fault = [p for p in line if p.at <= e.undo_at and e.without_power]
-    wrong = measure.wrong_owner_counts(powered, e.nodes, [window])
-    wrong += measure.wrong_owner_counts(in_fault, e.nodes - e.without_power, [window])
+    wrong = measure.wrong_owner_counts(powered, e.nodes, windows)
+    wrong += measure.wrong_owner_counts(in_fault, e.nodes - e.without_power, windows)
     if e.without_power == e.nodes:
         # Nobody is there to own it until the steady state; two owners stay wrong all the time.
         wrong = measure.several(line)
@@ -101,6 +104,10 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
         *_client_checks(e),
         *_return_checks(e, line),
     ]
+    if kind := e.drill.no_successor:
+        early = measure.successors(e.samples, kind, e.targets, e.fault_at, e.undo_at)
+        where = ", ".join(sorted({s.node for s in early}))
+        found.append(Check("no successor while the fault lasted", not early, where))
     if e.drill.no_restart:
         found.append(
             Check("LangFlow recovered without a restart", not e.restarted, ", ".join(e.restarted))
@@ -113,7 +120,7 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
 def _one_database(e: Evidence) -> Check:
     """Judge the writable databases; where an old primary thaws, those that would acknowledge a commit."""
     if e.drill.may_linger:
-        both = measure.several(measure.holders(e.samples, "pg_ack"))
+        both = measure.several(measure.acknowledging(e.samples))
         return Check("never two databases that acknowledge", not both, _points(both, e.fault_at))
     both = measure.several(measure.holders(e.samples, "pg"))
     return Check("never two writable databases", not both, _points(both, e.fault_at))
@@ -204,6 +211,7 @@ def judge(evidence: Evidence) -> Record:
         targets=e.targets,
         fault_at=e.fault_at,
         undo_at=e.undo_at,
+        seed=e.seed,
         measured=None if figure is None else round(figure, 3),
         budget_kind=str(e.drill.budget.kind),
         limit=e.drill.budget.limit,

@@ -47,6 +47,7 @@ class Load:
             "run": (1.0, self._run),
             "build": (1.0, self._build),
             "update": (1.0, self.heavy.update),
+            "large": (1.0, self.heavy.large),
             "stream": (2.0, self.heavy.stream),
             "background": (2.0, self.heavy.background),
             # LangFlow allows one address five logins a minute, and the session has made one.
@@ -145,11 +146,7 @@ class Load:
 
     async def _upload(self) -> Answer:
         content = secrets.token_hex(512).encode()
-        answer = await self.api.http.post(
-            "/api/v2/files/",
-            headers=self.api.bearer,
-            files={"file": (f"{FLOW_PREFIX}{uuid.uuid4().hex}.txt", content, "text/plain")},
-        )
+        answer = await self.api.upload(f"{FLOW_PREFIX}{uuid.uuid4().hex}.txt", content)
         if answer.status_code == 201:
             proof = hashlib.sha256(content).hexdigest()
             self.acknowledged.append(

@@ -186,6 +186,42 @@ def holders(samples: Iterable[Sample], kind: str, stale_s: float = STALE_S) -> l
     return line
 
 
+def acknowledging(samples: Iterable[Sample], stale_s: float = STALE_S) -> list[Holders]:
+    """Return at every sample which databases would acknowledge a commit.
+
+    A standby that is open for writes itself receives from nobody any more, so it answers for no
+    commit elsewhere, whatever a primary that has just woken up still lists.
+    """
+    opened: dict[str, Sample] = {}
+    latest: dict[str, Sample] = {}
+    line = []
+    for sample in sorted((s for s in samples if s.kind in ("pg", "pg_ack")), key=lambda s: s.at):
+        (opened if sample.kind == "pg" else latest)[sample.node] = sample
+        promoted = {n for n, s in opened.items() if s.value and sample.at - s.at <= stale_s}
+        fresh = [s for s in latest.values() if sample.at - s.at <= stale_s and s.value is not None]
+        line.append(
+            Holders(
+                at=sample.at,
+                owners=frozenset(
+                    s.node for s in fresh if s.value and not (s.by and promoted.issuperset(s.by))
+                ),
+                known=frozenset(s.node for s in fresh),
+            )
+        )
+    return line
+
+
+def successors(
+    samples: Iterable[Sample], kind: str, targets: Sequence[str], start: float, end: float
+) -> list[Sample]:
+    """Return the samples in [start, end] at which a node that is no target held `kind`."""
+    return [
+        s
+        for s in samples
+        if s.kind == kind and s.value and s.node not in targets and start <= s.at <= end
+    ]
+
+
 def changes(line: Sequence[Holders], origin: float) -> tuple[tuple[float, tuple[str, ...]], ...]:
     """Return only the moments at which the owners changed, in seconds relative to `origin`."""
     found: list[tuple[float, tuple[str, ...]]] = []

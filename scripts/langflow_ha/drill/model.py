@@ -26,7 +26,7 @@ class BudgetKind(StrEnum):
     RELEASE = "release"
     """How long the target kept the VIP, seconds."""
     RECOVERY = "recovery"
-    """From giving the power back to the steady state, seconds."""
+    """From the undo (giving the power back, say) to the steady state, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,18 @@ class Drill:
     """How long the fault lasts at least."""
     hold_max_s: float = 30.0
     """How long it lasts at most, while the client has not recovered."""
+    hold_drawn: bool = False
+    """The fault lasts a time drawn from these two, whatever the client sees: each repetition meets another moment."""
+    prepare: str = ""
+    """What is done on the targets before the load, see `faults/prepare.py`; where it fails the drill is skipped."""
     steady_s: float = 300.0
     """How long the way back to the steady state may take."""
     handover_s: float = 2.0
     """How long after the fault the VIP may have no owner or two."""
+    return_s: float = 0.0
+    """The same after the undo, where a target comes back in the belief that it owns the VIP."""
+    no_successor: str = ""
+    """Kind of sample (`pg`, `valkey`) that no other node than a target may show while the fault lasts."""
     needs_standby: bool = True
     wait_s: float = 0.0
     """How long a client of an idempotent class may wait for any answer at all; 0: not judged."""
@@ -158,6 +166,8 @@ class Sample:
     """`vip`, `pg` (open for writes), `pg_ack` (would acknowledge a commit), `valkey` (writable master)."""
     value: bool | None
     """None: the watcher could not tell."""
+    by: tuple[str, ...] = ()
+    """Of `pg_ack`: the standbys that its word rests on; () when it needs none, or cannot name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +216,8 @@ class Record:
     targets: tuple[str, ...] = ()
     fault_at: float = 0.0
     undo_at: float = 0.0
+    seed: int = 0
+    """What the drawn times and orders came from; the same seed draws the same."""
     measured: float | None = None
     budget_kind: str = ""
     limit: float = 0.0

@@ -18,6 +18,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
@@ -28,19 +29,21 @@ LIFETIME_S = 3600
 """A watcher that lost its controller ends by itself."""
 
 
-# Open for writes, and whether a commit would be acknowledged: a primary that wants a synchronous
-# standby and has none lets its clients wait. A standby that has been silent for 15 s (its status
-# comes every 10 s) is none: after a freeze its process is still listed for a moment.
+# Open for writes, whether a commit waits for nobody, and which standbys would answer for it: a
+# primary that wants a synchronous standby and has none lets its clients wait. A standby that has
+# been silent for 15 s (its status comes every 10 s) is none: after a freeze its process is still
+# listed for a moment.
 POSTGRES = """\
 select not pg_is_in_recovery() and not current_setting('transaction_read_only')::bool,
-  current_setting('synchronous_standby_names') = '' or exists (
-    select from pg_stat_replication
+  current_setting('synchronous_standby_names') = '',
+  array(select application_name::text from pg_stat_replication
     where sync_state in ('sync', 'quorum') and reply_time > now() - interval '15 s')"""
 
 
-def emit(kind: str, value: bool | None) -> None:
+def emit(kind: str, value: bool | None, by: Sequence[str] = ()) -> None:
     """Print one sample; a single short write, so lines of several processes do not mix."""
-    os.write(1, (json.dumps({"at": time.time(), "kind": kind, "value": value}) + "\n").encode())
+    sample = {"at": time.time(), "kind": kind, "value": value, "by": list(by)}
+    os.write(1, (json.dumps(sample) + "\n").encode())
 
 
 def has_ipv4(trie: str, address: str) -> bool:
@@ -96,9 +99,9 @@ def postgres_by_socket(directory: str) -> None:
                 connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(POSTGRES)
-                writable, acknowledges = cursor.fetchone()
+                writable, waits_for_nobody, standbys = cursor.fetchone()
                 emit("pg", writable)
-                emit("pg_ack", writable and acknowledges)
+                emit("pg_ack", writable and (waits_for_nobody or bool(standbys)), standbys)
             last_good = time.monotonic()
         except psycopg2.Error as error:
             if connection is None and "authentication" in str(error) and last_good:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from langflow_ha.drill.engine import WARM_UP_S, phases, undo_after_s
-from langflow_ha.drill.faults import FAULTS
+from langflow_ha.drill.engine import WARM_UP_S
+from langflow_ha.drill.faults import FAULTS, PREPARATIONS
 from langflow_ha.drill.measure import quantile
 from langflow_ha.drill.model import Drill, Outcome
+from langflow_ha.drill.orders import phases, undo_after_s
 from langflow_ha.drill.record import figure
 from langflow_ha.drill.select import NoTarget, refusal, targets
 from langflow_ha.drill.series import TimedRecord
@@ -83,10 +84,11 @@ def planned(
 
 
 def _commands(site: Site, drill: Drill, names: Sequence[str]) -> tuple[Command, ...]:
-    if FAULTS[drill.fault].power:
-        return tuple(_power(drill, site.node(name)) for name in names)
     orders = (order for phase in phases(site, drill, names) for order in phase)
-    return tuple(Command(order.node.name, order.inject, order.undo) for order in orders)
+    found = [Command(order.node.name, order.inject, order.undo) for order in orders]
+    if FAULTS[drill.fault].power:
+        found += [_power(drill, site.node(name)) for name in names]
+    return tuple(found)
 
 
 def _power(drill: Drill, node: Node) -> Command:
@@ -121,10 +123,14 @@ def text(plan: Plan) -> str:
         f"  now      {'would be SKIPPED: ' + plan.refused if plan.refused else 'would run'}",
         f"  target   {drill.target.replace('_', ' ')}: {', '.join(plan.targets) or 'no node'}",
         f"  load     {', '.join(drill.classes)} through the VIP, {WARM_UP_S:g} s before the fault",
-        f"  fault    {drill.fault}, held for {drill.hold_s:g} to {drill.hold_max_s:g} s",
+        f"  fault    {drill.fault}, held for {'a time drawn from ' if drill.hold_drawn else ''}"
+        f"{drill.hold_s:g} to {drill.hold_max_s:g} s",
         f"  budget   {limit(drill)}",
         f"  time     {plan.repetitions} times {usual}, and the verification",
     ]
+    for node in plan.targets if drill.prepare else ():
+        script = PREPARATIONS[drill.prepare].rstrip()
+        lines += [f"  prepare on {node}:", textwrap.indent(script, "    ")]
     for command in plan.commands:
         for name, script in (("inject", command.inject), ("undo", command.undo)):
             lines += [f"  {name} on {command.node}:", textwrap.indent(script.rstrip(), "    ")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from langflow_ha.drill.faults import FAULTS
-from langflow_ha.drill.model import Drill
+from langflow_ha.drill.model import Drill, Request
 from langflow_ha.status.model import ClusterView
 
 
@@ -125,4 +125,14 @@ def refusal(drill: Drill, view: ClusterView, active: list[str]) -> str:
         return "there is no Valkey in this cluster"
     if FAULTS[drill.fault].needs_second and len(view.nodes) < 3:
         return "cutting a node off needs a majority on the other side: three nodes"
+    return ""
+
+
+def unfit(requests: list[Request], drill: Drill) -> str:
+    """Return why the load is no base for a measurement: a class without success before the fault."""
+    for cls in drill.classes:
+        mine = [r for r in requests if r.cls == cls]
+        if not any(r.ok for r in mine):
+            notes = sorted({r.note for r in mine if r.note})
+            return f"no {cls} request succeeds before the fault ({', '.join(notes) or 'no answer yet'})"
     return ""

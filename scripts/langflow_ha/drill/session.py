@@ -69,7 +69,9 @@ async def logged_in(site: Site) -> Api:
 
 
 @contextlib.asynccontextmanager
-async def session(site: Site, say: Say, remote: Remote | None = None) -> AsyncIterator[Engine]:
+async def session(
+    site: Site, say: Say, remote: Remote | None = None, seed: int = 0
+) -> AsyncIterator[Engine]:
     """Yield an engine that is ready to run drills; cleans up its API key afterwards."""
     connection = remote or SshRemote()
     # A polite end from outside is an interruption too: the fault is undone first.
@@ -83,6 +85,8 @@ async def session(site: Site, say: Say, remote: Remote | None = None) -> AsyncIt
             return await gather(site, connection)
 
         try:
-            yield Engine(site, connection, view, api, lambda: Load(site.url, context, api), say)
+            yield Engine(
+                site, connection, view, api, lambda: Load(site.url, context, api), say, seed
+            )
         finally:
             await api.close()

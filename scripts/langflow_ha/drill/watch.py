@@ -85,6 +85,7 @@ def parse(node: str, line: str, offset: float = 0.0) -> Sample | None:
             float(values["at"]) + offset,
             str(values["kind"]),
             None if value is None else bool(value),
+            tuple(str(name) for name in values.get("by", ())),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -12,7 +12,7 @@ from langflow_ha.drill.record import Summary, figure, runs, summarise
 from langflow_ha.drill.series import Series, TimedRecord, Timeline
 
 OWNER_CHECK = "exactly one VIP owner outside the hand-over"
-WRITABLE_CHECK = "never two writable databases"
+WRITABLE_CHECKS = ("never two writable databases", "never two databases that acknowledge")
 COLUMNS = 300
 """Columns of one timeline: more could not be told apart on a screen."""
 MOST_POINTS = 300
@@ -156,7 +156,7 @@ class Section:
     owners_wrong: int
     """Repetitions with a moment at which not exactly one node held the VIP."""
     writable_wrong: int
-    """Repetitions with two writable databases."""
+    """Repetitions with two writable databases, or two that acknowledge where an old one may linger."""
     reasons: tuple[str, ...]
     repetitions: tuple[Repetition, ...]
     history: History | None
@@ -318,8 +318,8 @@ def _repetition(record: TimedRecord, nodes: tuple[str, ...]) -> Repetition:
     )
 
 
-def _broken(run: Sequence[TimedRecord], check: str) -> int:
-    return sum(any(c.name == check and not c.ok for c in record.checks) for record in run)
+def _broken(run: Sequence[TimedRecord], *names: str) -> int:
+    return sum(any(c.name in names and not c.ok for c in record.checks) for record in run)
 
 
 def _section(past: Sequence[Sequence[TimedRecord]], nodes: tuple[str, ...], now: float) -> Section:
@@ -343,7 +343,7 @@ def _section(past: Sequence[Sequence[TimedRecord]], nodes: tuple[str, ...], now:
         acknowledged=summary.acknowledged,
         lost=summary.lost,
         owners_wrong=_broken(run, OWNER_CHECK),
-        writable_wrong=_broken(run, WRITABLE_CHECK),
+        writable_wrong=_broken(run, *WRITABLE_CHECKS),
         reasons=summary.reasons,
         repetitions=tuple(_repetition(record, nodes) for record in run),
         history=history(past, now),

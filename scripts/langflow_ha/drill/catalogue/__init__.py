@@ -1,0 +1,31 @@
+"""The drills as data, one module per section of the table in `docs/drills.md`.
+
+Adding one is adding a row (and a fault in `faults/` if it is new). Budgets are the kit's own; rows
+are those of that table.
+"""
+
+from __future__ import annotations
+
+from langflow_ha.drill.catalogue import database, edge, langflow, queue, safety, site, store
+from langflow_ha.drill.catalogue.classes import ALL, QUEUE, WIDE
+from langflow_ha.drill.model import Drill
+
+__all__ = ["ALL", "CATALOGUE", "QUEUE", "WIDE", "chosen"]
+
+CATALOGUE: tuple[Drill, ...] = tuple(
+    drill
+    for section in (site, edge, langflow, database, safety, queue, store)
+    for drill in section.DRILLS
+)
+"""In the order in which they run: the control run first, then the edge."""
+
+
+def chosen(ids: list[str], profile: str) -> tuple[Drill, ...]:
+    """Return the drills with these ids, or those of a profile; `full` includes `short`.
+
+    Raises KeyError with the unknown id.
+    """
+    known = {drill.id: drill for drill in CATALOGUE}
+    if ids:
+        return tuple(known[id_] for id_ in ids)
+    return tuple(d for d in CATALOGUE if profile == "full" or d.profile == "short")

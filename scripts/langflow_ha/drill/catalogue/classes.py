@@ -1,0 +1,7 @@
+"""The usual choices of client requests that run during a drill."""
+
+from __future__ import annotations
+
+ALL = ("ui", "api", "write", "upload", "run")
+WIDE = (*ALL, "update", "stream", "background")
+QUEUE = ("ui", "api", "write", "build", "background")

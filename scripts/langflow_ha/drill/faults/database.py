@@ -1,0 +1,74 @@
+"""D: PostgreSQL, Patroni and etcd."""
+
+from __future__ import annotations
+
+from langflow_ha.drill.faults.common import NO_TABLE, lost
+from langflow_ha.drill.faults.script import TABLE, Fault
+
+# Patroni runs as user postgres and etcd as its own: this node's Patroni loses every member, the local
+# one too, while etcd, PostgreSQL, its replication and its clients notice nothing.
+_ETCD_CUT = f"""\
+owner=$(id -u postgres)
+nft -f - <<RULES
+table inet {TABLE} {{
+  chain output {{
+    type filter hook output priority -200;
+    meta skuid $owner tcp dport {{ 2379, 2380 }} drop
+  }}
+}}
+RULES"""
+
+_PATRONICTL = "patronictl -c /etc/patroni/patronictl.yaml"
+_IS_PAUSED = f"{_PATRONICTL} show-config | grep -q '^pause: true'"
+# Every spare does it, in case one of them is lost too; a second pause or resume is refused, so the
+# configuration in etcd tells how it ended.
+_PAUSED = Fault(
+    "patroni_paused",
+    f"{_PATRONICTL} pause --wait </dev/null >/dev/null 2>&1 || true; {_IS_PAUSED}",
+    f"{_PATRONICTL} resume </dev/null >/dev/null 2>&1\n"
+    f"if {_IS_PAUSED}; then echo 'still paused' >&2; exit 1; fi",
+    inject_s=60,
+    undo_s=60,
+)
+
+FAULTS: tuple[Fault, ...] = (
+    # The postmaster is the oldest process of that name; its children die of its death.
+    Fault(
+        "postgres_killed",
+        "kill -KILL $(pgrep -o -u postgres -x postgres)",
+        "systemctl start --no-block patroni.service",
+    ),
+    # Its children stay: the unit has KillMode=process.
+    Fault(
+        "patroni_killed",
+        "systemctl kill --kill-who=main --signal=KILL patroni.service",
+        "systemctl start --no-block patroni.service",
+    ),
+    Fault(
+        "patroni_frozen",
+        "systemctl kill --kill-who=main --signal=STOP patroni.service",
+        "systemctl kill --kill-who=main --signal=CONT patroni.service;"
+        " systemctl start --no-block patroni.service",
+    ),
+    Fault(
+        "postgres_frozen",
+        "pkill -STOP -u postgres -x postgres",
+        "pkill -CONT -u postgres -x postgres; systemctl start --no-block patroni.service",
+    ),
+    Fault("etcd_cut", _ETCD_CUT, NO_TABLE),
+    # As root, with the certificates and the password of its own configuration, like the kit's restarts.
+    Fault(
+        "switchover",
+        "patronictl -c /etc/patroni/patronictl.yaml switchover --force >/dev/null",
+        "true",
+        inject_s=60,
+    ),
+    lost("etcd"),
+    Fault(
+        "power_while_paused",
+        power=True,
+        first=_PAUSED,
+        first_group="postgresql",
+        first_on_targets=False,
+    ),
+)

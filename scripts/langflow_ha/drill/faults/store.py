@@ -1,0 +1,35 @@
+"""S: the object store."""
+
+from __future__ import annotations
+
+from langflow_ha.drill.faults.common import lost
+from langflow_ha.drill.faults.script import Fault
+from langflow_ha.drill.heavy import LARGE_PREFIX
+
+# The unit may write to the drives and nowhere else. A small object would lie inside xl.meta; the file
+# of the clients' class `large` has a part of its own on each drive. Behind the 32 bytes of its first
+# checksum, the byte is one of the object's or of its parity.
+_BIT_ROT = f"""\
+drives=$(systemctl show --property=ReadWritePaths --value minio.service)
+part=$(find $drives -path '*/{LARGE_PREFIX}*/part.1' -printf '%T@ %p\\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+test -n "$part" || {{ echo "no part of the clients' large file on this node" >&2; exit 1; }}
+cp "$part" $DIRECTORY/bit_rot.part
+echo "$part" > $DIRECTORY/bit_rot.path
+byte=$(od -An -tu1 -j4096 -N1 "$part")
+printf "\\\\x$(printf %02x $((byte ^ 255)))" | dd of="$part" bs=1 seek=4096 conv=notrunc status=none"""
+# MinIO heals what a read found damaged a moment later; a file that was deleted needs no healing.
+_HEALED = """\
+if part=$(cat $DIRECTORY/bit_rot.path 2>/dev/null); then
+  right() { test ! -e "$part" || cmp -s "$part" $DIRECTORY/bit_rot.part; }
+  for attempt in $(seq 30); do right && break; sleep 2; done
+  if ! right; then
+    cp $DIRECTORY/bit_rot.part "$part"
+    trouble="the damaged part was not healed within a minute, and has been put back"
+  fi
+  rm -f $DIRECTORY/bit_rot.part $DIRECTORY/bit_rot.path
+fi"""
+
+FAULTS: tuple[Fault, ...] = (
+    lost("minio"),
+    Fault("bit_rot", _BIT_ROT, _HEALED, undo_s=90),
+)
