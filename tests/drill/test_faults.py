@@ -293,6 +293,55 @@ def test_etcd_is_led_from_here(node: Path) -> None:
     assert "no etcd member on this node" in run(prepare).stderr
 
 
+# Three members, one of them named in a file: the leader. The synchronous standby is always the next one.
+ROLES = """\
+#!/bin/sh
+leader=$(cat "$NOTES.leader")
+case $leader in n1) next=n2 ;; n2) next=n3 ;; n3) next=n1 ;; esac
+case $3 in
+  switchover) echo "$leader to ${next}" >> "$NOTES"; echo $next > "$NOTES.leader" ;;
+  list)
+    printf "Cluster\\tMember\\tHost\\tRole\\n"
+    for member in n1 n2 n3; do
+      case $member in $leader) role=Leader ;; $next) role="Sync Standby" ;; *) role=Replica ;; esac
+      printf "demo\\t$member\\t10.0.0.1\\t$role\\n"
+    done ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("preparation", "leader", "handed_over"),
+    [
+        ("primary_here", "n3", []),
+        ("primary_here", "n2", ["n2 to n3"]),
+        ("primary_here", "n1", ["n1 to n2", "n2 to n3"]),
+        ("primary_elsewhere", "n2", []),
+        ("primary_elsewhere", "n3", ["n3 to n1"]),
+    ],
+)
+def test_the_primary_is_brought_where_it_is_wanted(
+    node: Path, preparation: str, leader: str, handed_over: list[str]
+) -> None:
+    (node / "patronictl").write_text(ROLES)
+    (node / "notes.leader").write_text(f"{leader}\n")
+    (node / "config.yml").write_text("scope: demo\nname: n3\n")
+    done = run(faults.PREPARATIONS[preparation].replace("/etc/patroni", str(node)))
+    assert done.returncode == 0, done.stderr
+    notes = node / "notes"
+    assert (notes.read_text().splitlines() if notes.exists() else []) == handed_over
+
+
+def test_a_primary_that_will_not_come_is_said(node: Path) -> None:
+    (node / "patronictl").write_text(ROLES.replace('echo $next > "$NOTES.leader"', "true"))
+    (node / "notes.leader").write_text("n1\n")
+    (node / "config.yml").write_text("name: n3\n")
+    done = run(faults.PREPARATIONS["primary_here"].replace("/etc/patroni", str(node)))
+    assert done.returncode == 1
+    assert "could not be brought here" in done.stderr
+    assert "no PostgreSQL on this node" in run(faults.PREPARATIONS["primary_here"]).stderr
+
+
 def test_a_broken_configuration_is_refused_and_taken_away_again(node: Path) -> None:
     assert run(inject("haproxy_misconfigured")).returncode == 0
     assert "no such keyword" in (node / "haproxy.cfg").read_text()

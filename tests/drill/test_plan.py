@@ -83,9 +83,9 @@ def test_why_it_would_be_refused(
 
 def test_a_drill_without_a_fitting_node_would_be_skipped(tmp_path: Path) -> None:
     now = view()
-    nodes = tuple(replace(n, valkey="master" if n.name == "n3" else "replica") for n in now.nodes)
-    found = planned(site(tmp_path), DRILLS["valkey-power"], 1, replace(now, nodes=nodes), [], [])
-    assert "n3 is PostgreSQL's primary too" in found.refused
+    nodes = tuple(replace(n, groups=n.groups - {"minio"}) for n in now.nodes)
+    found = planned(site(tmp_path), DRILLS["store-kill"], 1, replace(now, nodes=nodes), [], [])
+    assert "there is no MinIO node" in found.refused
     assert (found.targets, found.commands) == ((), ())
     assert "no node" in text(found)
 

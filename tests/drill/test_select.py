@@ -39,29 +39,20 @@ def test_targets() -> None:
     assert targets("vip_holder", healthy, random) == ("n1",)
     assert targets("primary", healthy, random) == ("n1",)
     assert targets("valkey_master", healthy, random) == ("n2",)
-    assert targets("valkey_master_alone", healthy, random) == ("n2",)
     assert targets("langflow", healthy, random) == ("n3",)
     assert sorted(targets("everybody", healthy, random)) == ["n1", "n2", "n3"]
-    assert targets("vip_holder_and_primary", healthy, random) == ("n1",)
     assert targets("all_langflows_but_one", healthy, random) == ("n3", "n2")
     assert targets("valkeys", healthy, random) == ("n1", "n2", "n3")
     assert targets("etcd", healthy, random) == ("n1",)
     assert targets("etcd_majority", healthy, random) == ("n1", "n2")
     assert targets("store", healthy, random) == ("n3",)
     assert targets("synchronous_standby", healthy, random) == ("n3",)
+    assert targets("primary_and_standbys", healthy, random) == ("n1", "n2", "n3")
     with pytest.raises(ValueError, match="unknown target"):
         targets("moon", healthy, random)
 
 
 def test_no_target_is_an_answer() -> None:
-    both = view(
-        replace(HEALTHY[0], valkey="master"), replace(HEALTHY[1], valkey="replica"), HEALTHY[2]
-    )
-    with pytest.raises(NoTarget, match="PostgreSQL's primary too"):
-        targets("valkey_master_alone", both, Random(1))
-    assert targets("everything", both, Random(1)) == ("n1",)
-    with pytest.raises(NoTarget, match=r"not on one node: .*Valkey's master on n2"):
-        targets("everything", view(*HEALTHY), Random(1))
     with pytest.raises(NoTarget, match="no MinIO"):
         targets("store", view(node("n1", groups=frozenset({"cluster"}))), Random(1))
     with pytest.raises(NoTarget, match="no single holder"):

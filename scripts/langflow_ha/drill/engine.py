@@ -18,7 +18,7 @@ from dataclasses import replace
 import httpx
 
 from langflow_ha.drill import measure, verify
-from langflow_ha.drill.faults import FAULTS, PREPARATIONS
+from langflow_ha.drill.faults import FAULTS, PREPARATIONS, PREPARE_S
 from langflow_ha.drill.http import Api, ApiError
 from langflow_ha.drill.judge import Evidence, judge, skipped
 from langflow_ha.drill.load import Load
@@ -44,7 +44,7 @@ WARM_UP_S = 3.0
 POLL_S = 2.0
 VERIFY_S = 60.0
 SETTLE_S = 60.0
-"""How long the open background runs together may take to end after the drill."""
+"""How long a prepared cluster, or the open background runs after a drill, may take to come to rest."""
 INTEGRITY = "/usr/local/lib/langflow-ha/langflow-admin check-integrity"
 INTEGRITY_S = 240.0
 INVOCATION = "systemctl show --property=InvocationID --value langflow.service"
@@ -113,12 +113,23 @@ class Engine:
         if not drill.prepare:
             return ""
         for name in names:
+            self.say(f"preparing {name}: {drill.prepare.replace('_', ' ')}")
+            script = PREPARATIONS[drill.prepare]
             try:
-                done = await self.remote.run(self.site.node(name), PREPARATIONS[drill.prepare])
+                done = await self.remote.run(self.site.node(name), script, timeout=PREPARE_S)
             except RemoteError as error:
                 return str(error)
             if done.code:
                 return f"{name} could not be prepared: {done.stderr.strip()[-200:]}"
+        return await self._healthy_again(drill)
+
+    async def _healthy_again(self, drill: Drill) -> str:
+        """Wait until what a preparation moved has settled; return why it has not, "" when it has."""
+        until = time.monotonic() + SETTLE_S
+        while reason := refusal(drill, await self.view(), []):
+            if time.monotonic() > until:
+                return f"after its preparation {reason}"
+            await asyncio.sleep(POLL_S)
         return ""
 
     async def _break_and_mend(

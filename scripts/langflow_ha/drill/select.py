@@ -27,24 +27,6 @@ def targets(selector: str, view: ClusterView, random: Random) -> tuple[str, ...]
         return _single(view.primaries, "PostgreSQL primary")
     if selector == "valkey_master":
         return _single(view.valkey_masters, "Valkey master")
-    if selector == "vip_holder_and_primary":
-        return _together({"VIP": view.vip_owners, "PostgreSQL's primary": view.primaries})
-    if selector == "everything":
-        return _together(
-            {
-                "VIP": view.vip_owners,
-                "PostgreSQL's primary": view.primaries,
-                "Valkey's master": view.valkey_masters,
-            }
-        )
-    if selector == "valkey_master_alone":
-        (name,) = _single(view.valkey_masters, "Valkey master")
-        if name in view.primaries:
-            raise NoTarget(
-                f"{name} is PostgreSQL's primary too, whose loss is another drill; "
-                "move one of the two first (`valkey-kill` does)"
-            )
-        return (name,)
     if selector == "langflow":
         return _langflows(view)[:1]
     if selector == "all_langflows_but_one":
@@ -60,6 +42,9 @@ def targets(selector: str, view: ClusterView, random: Random) -> tuple[str, ...]
         return members[: len(members) // 2 + 1]
     if selector == "store":
         return _some(_plainest_first(view, _members(view, "minio")), "MinIO node")[:1]
+    if selector == "primary_and_standbys":
+        standbys = _some(view.synchronous_standbys, "synchronous standby")
+        return (*_single(view.primaries, "PostgreSQL primary"), *standbys)
     if selector == "synchronous_standby":
         return _some(_plainest_first(view, view.synchronous_standbys), "synchronous standby")[:1]
     raise ValueError(f"unknown target selector {selector!r}")
@@ -89,15 +74,6 @@ def _some(names: tuple[str, ...], what: str) -> tuple[str, ...]:
     if not names:
         raise NoTarget(f"there is no {what} in this cluster")
     return names
-
-
-def _together(roles: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the one node that has all of these roles; NoTarget with who has which when there is none."""
-    holders = {_single(names, what) for what, names in roles.items()}
-    if len(holders) > 1:
-        where = ", ".join(f"{what} on {names[0]}" for what, names in roles.items())
-        raise NoTarget(f"not on one node: {where}")
-    return holders.pop()
 
 
 def _single(names: tuple[str, ...], what: str) -> tuple[str, ...]:

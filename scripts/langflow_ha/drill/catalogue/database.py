@@ -114,6 +114,23 @@ DRILLS: tuple[Drill, ...] = (
         row="D8",
         hold_max_s=60,
     ),
+    # The third replica may lack acknowledged writes: it must not be promoted, and nobody writes until one is back.
+    Drill(
+        "postgres-majority",
+        "The primary's and the synchronous standby's PostgreSQL down",
+        "patroni_lost",
+        "primary_and_standbys",
+        Budget(BudgetKind.RECOVERY, 60.0),
+        3,
+        ALL,
+        row="D9",
+        profile="full",
+        hold_s=30,
+        hold_max_s=30,
+        handover_s=0,
+        no_successor="pg",
+        no_restart=True,
+    ),
     Drill(
         "etcd-one",
         "One etcd member down, the primary's own",

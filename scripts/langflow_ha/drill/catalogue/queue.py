@@ -20,12 +20,14 @@ DRILLS: tuple[Drill, ...] = (
         "valkey-power",
         "The Valkey master's host loses power",
         "power",
-        "valkey_master_alone",
+        "valkey_master",
         Budget(BudgetKind.GAP, 6.0, ("build",)),
         3,
         QUEUE,
         row="R1",
         hold_max_s=60,
+        # With the primary's host lost too it would be another drill (`node-power`).
+        prepare="primary_elsewhere",
     ),
     Drill(
         "valkey-freeze",

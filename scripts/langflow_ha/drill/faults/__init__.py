@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from langflow_ha.drill.faults import database, edge, host, langflow, queue, store
-from langflow_ha.drill.faults.prepare import PREPARATIONS
+from langflow_ha.drill.faults.prepare import PREPARATIONS, PREPARE_S
 from langflow_ha.drill.faults.script import (
     Around,
     Fault,
@@ -16,6 +16,7 @@ from langflow_ha.drill.faults.script import (
 __all__ = [
     "FAULTS",
     "PREPARATIONS",
+    "PREPARE_S",
     "Around",
     "Fault",
     "active_script",

@@ -64,6 +64,8 @@ FAULTS: tuple[Fault, ...] = (
         inject_s=60,
     ),
     lost("etcd"),
+    # PostgreSQL with it: a signal to the unit reaches all of its processes.
+    lost("patroni"),
     Fault(
         "power_while_paused",
         power=True,
