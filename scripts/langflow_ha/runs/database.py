@@ -15,7 +15,7 @@ from langflow_ha.runs.model import Queued
 KEY = "langflow_ha_accepted_by"
 VERSION = "1"
 """To be raised with every change of `_MARK`: it is how an older trigger is told from this one."""
-MOST_RUNS = 1000
+MOST_RUNS = 5000
 
 _MARK = f"""
 CREATE OR REPLACE FUNCTION {KEY}() RETURNS trigger LANGUAGE plpgsql AS $body$
