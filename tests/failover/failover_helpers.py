@@ -10,8 +10,9 @@ from typing import Any
 
 from langflow_ha.failover import config
 from langflow_ha.failover.config import Config
-from langflow_ha.failover.decide import AGENT, ETCD, REACH, decide
+from langflow_ha.failover.decide import ETCD, decide
 from langflow_ha.failover.model import ClusterState, Decision, Lease, Reach, State
+from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.model import Observation, Outcome, PeerView
 
 NAMES = ("n1", "n2", "n3")

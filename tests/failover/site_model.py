@@ -15,9 +15,10 @@ from typing import Any
 from failover_helpers import make, time_to_live, transaction, view
 from langflow_ha.failover import act
 from langflow_ha.failover.config import Config
-from langflow_ha.failover.decide import AGENT, ETCD, REACH, decide
+from langflow_ha.failover.decide import ETCD, decide
 from langflow_ha.failover.etcd import EtcdError, cluster_state
 from langflow_ha.failover.model import Decision, Reach, State
+from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.model import Observation, Outcome
 
 STEP = 0.1

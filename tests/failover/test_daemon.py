@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from failover_helpers import RAW, cluster, lease, make, raw, time_to_live, transaction, view
 from langflow_ha.failover import config, daemon, gather
-from langflow_ha.failover.decide import AGENT, ETCD, REACH
+from langflow_ha.failover.decide import ETCD
 from langflow_ha.failover.etcd import Gateway
 from langflow_ha.failover.gather import Suspects
 from langflow_ha.failover.model import Reach
 from langflow_ha.failover.snapshot import metrics_text, status_json
+from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.gather import Board, Network
 from langflow_ha.health.model import Observation, Outcome
 from langflow_ha.health.strict import ConfigError

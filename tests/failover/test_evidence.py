@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from failover_helpers import Node, cluster, lease, make, view
-from langflow_ha.failover.decide import END, REACH
+from langflow_ha.failover.decide import END
 from langflow_ha.failover.model import Ended, Reach
+from langflow_ha.failover.witnesses import REACH
 from langflow_ha.health.model import Observation, Outcome
 
 LONG = 20

@@ -16,7 +16,7 @@ UNITS = {
     "etcd": ("etcd",),
     "postgresql": ("patroni",),
     "minio": ("minio",),
-    "langflow": ("backend-proxy", "langflow"),
+    "langflow": ("backend-proxy", "langflow", "langflow-ha-runs"),
     "balancer": ("haproxy", "keepalived"),
 }
 """Units that run on the nodes of a group; Valkey's names differ between the releases."""
@@ -30,6 +30,7 @@ EXPOSURE_MAX = {
     "backend-proxy": 3.0,
     "langflow-ha-agent": 3.0,
     "langflow-ha-failover": 2.0,
+    "langflow-ha-runs": 2.0,
 }
 """Highest `systemd-analyze security` level of the units that the kit brings along."""
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 import httpx
 
 from langflow_ha.drill import measure, verify
+from langflow_ha.drill.backlog import Backlog, BacklogError
 from langflow_ha.drill.faults import FAULTS, PREPARATIONS, PREPARE_S
 from langflow_ha.drill.http import Api, ApiError
 from langflow_ha.drill.judge import Evidence, judge, skipped
@@ -91,6 +92,7 @@ class Engine:
         self.say(f"{drill.title}{': ' + ', '.join(names) if names else ''}")
         watchers = Watchers(self.site, self.remote)
         load = self.make_load()
+        backlog = Backlog(self.site, self.remote, self.api)
         try:
             if silent := await watchers.start():
                 reason = f"no samples from {', '.join(silent)}: is python3 there?"
@@ -99,11 +101,15 @@ class Engine:
             await asyncio.sleep(WARM_UP_S)
             if not measure.recovered(load.requests, drill.classes, started):
                 await asyncio.sleep(WARM_UP_S)
-            if reason := unfit(load.requests, drill):
+            reason = unfit(load.requests, drill) or await self._fill(drill, names, backlog)
+            if reason:
                 return skipped(drill, self.site.name, repetition, started, reason)
-            evidence = await self._break_and_mend(drill, repetition, started, names, load, watchers)
+            evidence = await self._break_and_mend(
+                drill, repetition, started, names, load, watchers, backlog
+            )
         finally:
             await load.stop()
+            await backlog.stop()
             await watchers.stop()
         evidence = await self._verify(evidence, load, integrity=integrity)
         return timed(judge(evidence), evidence.requests)
@@ -140,6 +146,7 @@ class Engine:
         names: tuple[str, ...],
         load: Load,
         watchers: Watchers,
+        backlog: Backlog,
     ) -> Evidence:
         trouble, steady = "", None
         fault_at = undo_at = time.time()
@@ -149,7 +156,9 @@ class Engine:
         async with self._mending(undo):
             try:
                 fault_at = await self._inject(drill, names, undo)
-                await self._hold(drill, load, fault_at)
+                await backlog.retry()
+                await self._hold(drill, load, fault_at, backlog)
+                await backlog.start_over()
             except (RemoteError, OSError, ValueError) as error:
                 trouble = f"injection: {error}"
             self.say(f"undo after {time.time() - fault_at:.1f} s")
@@ -174,7 +183,8 @@ class Engine:
             requests=load.requests,
             samples=watchers.samples,
             acknowledged=load.acknowledged,
-            runs=load.heavy.runs,
+            runs=[*load.heavy.runs, *backlog.runs],
+            readers=backlog.readers,
             restarted=sorted(name for name, id_ in before.items() if after.get(name) != id_),
             trouble=trouble,
             seed=self.seed,
@@ -228,11 +238,21 @@ class Engine:
             )
         return float(done.stdout.split()[0])
 
-    async def _hold(self, drill: Drill, load: Load, fault_at: float) -> None:
+    async def _fill(self, drill: Drill, names: tuple[str, ...], backlog: Backlog) -> str:
+        """Give the target its background runs; return why that cannot be, "" when it is done or not wanted."""
+        if drill.backlog:
+            try:
+                await backlog.fill(names[0])
+            except BacklogError as error:
+                return f"no background runs in {names[0]}: {error}"
+        return ""
+
+    async def _hold(self, drill: Drill, load: Load, fault_at: float, backlog: Backlog) -> None:
         """Keep the fault for its time; longer, up to the bound, until the client has recovered."""
         classes = drill.budget.classes or drill.classes
         while (lasted := time.time() - fault_at) < drill.hold_max_s:
-            if lasted >= drill.hold_s and measure.recovered(load.requests, classes, fault_at):
+            recovered = measure.recovered(load.requests, classes, fault_at)
+            if lasted >= drill.hold_s and recovered and backlog.settled:
                 return
             await asyncio.sleep(0.25)
 
@@ -284,7 +304,7 @@ class Engine:
     async def _verify(self, evidence: Evidence, load: Load, *, integrity: bool) -> Evidence:
         """Ask the cluster for everything that it acknowledged, and for its own integrity check."""
         lost, unverified = await self._missing(load)
-        await verify.settle(self.api, load.heavy.runs, SETTLE_S)
+        await verify.settle(self.api, evidence.runs, SETTLE_S)
         found: str | None = None
         if integrity and not unverified:
             found = await self._integrity()

@@ -152,7 +152,7 @@ class HeavyClients:
         return judged(answer, retries)
 
 
-async def follow(api: Api, run: BackgroundRun) -> None:
+async def follow(api: Api, run: BackgroundRun, every_s: float = POLL_S) -> None:
     """Ask for a run's state until it is definite, and note when that was seen."""
     while run.state not in DEFINITE:
         with contextlib.suppress(httpx.HTTPError, OSError, ValueError):
@@ -160,4 +160,4 @@ async def follow(api: Api, run: BackgroundRun) -> None:
         if run.state in DEFINITE:
             run.settled = time.time()
         else:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(every_s)

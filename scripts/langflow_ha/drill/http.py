@@ -150,11 +150,13 @@ class Api:
         self.key_id = str(answer.json()["id"])
         self.echo_id = await self.import_flow(f"{FLOW_PREFIX}echo", replace=True)
 
-    async def import_flow(self, name: str, *, replace: bool = False) -> str:
-        """Import the echo flow under `name` and return its id; an existing one is used as it is."""
+    async def import_flow(
+        self, name: str, *, replace: bool = False, document: dict[str, Any] | None = None
+    ) -> str:
+        """Import a flow, by default the echo flow, as `name` and return its id; an existing one is used as it is."""
         if replace and (found := (await self.flow_names()).get(name)):
             return found
-        document = json.loads(
+        document = document or json.loads(
             files("langflow_ha.drill").joinpath("data/echo_flow.json").read_text("utf-8")
         )
         answer = await self._call(
@@ -181,13 +183,13 @@ class Api:
             json={"input_value": text, "input_type": "chat", "output_type": "chat"},
         )
 
-    async def submit_background(self, token: str) -> httpx.Response:
-        """Queue a run of the echo flow; `token` is its input, its session and its idempotency key."""
+    async def submit_background(self, token: str, flow: str = "") -> httpx.Response:
+        """Queue a run, by default of the echo flow; `token` is its input, its session and its idempotency key."""
         return await self.http.post(
             "/api/v2/workflows",
             headers={"x-api-key": self.key},
             json={
-                "flow_id": self.echo_id,
+                "flow_id": flow or self.echo_id,
                 "input_value": token,
                 "session_id": token,
                 "idempotency_key": token,
@@ -208,7 +210,7 @@ class Api:
             "GET",
             "/api/v1/monitor/messages",
             headers=self.bearer,
-            params={"flow_id": self.echo_id, "session_id": token},
+            params={"session_id": token},
         )
         speakers = Counter(str(message.get("sender")) for message in answer.json())
         return max(speakers.values(), default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from langflow_ha.drill import measure
 from langflow_ha.drill.model import (
@@ -14,6 +15,7 @@ from langflow_ha.drill.model import (
     Drill,
     Holders,
     Outcome,
+    Reader,
     Record,
     Request,
     Sample,
@@ -52,6 +54,8 @@ class Evidence:
     """Output of a failed integrity check, "" for a clean one, None when it was not run."""
     runs: Sequence[BackgroundRun] = ()
     """Background runs that were accepted, with what became of them."""
+    readers: Sequence[Reader] = ()
+    """Clients that read events at a LangFlow that stays."""
     restarted: Sequence[str] = ()
     """LangFlow nodes whose process is another one than before."""
     trouble: str = ""
@@ -71,6 +75,8 @@ def measured(evidence: Evidence) -> float | None:
         return float(measure.failed(e.requests, budget.classes, e.fault_at))
     if budget.kind is BudgetKind.EXPOSURE:
         return measure.exposure(e.requests, budget.classes, e.fault_at, e.undo_at)
+    if budget.kind is BudgetKind.SETTLED:
+        return measure.settled_last(e.runs, e.targets, e.fault_at)
     if budget.kind is BudgetKind.RELEASE:
         return max(measure.release(e.samples, target, e.fault_at) for target in e.targets)
     return e.steady_s
@@ -102,6 +108,7 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
         Check("exactly one VIP owner outside the hand-over", not wrong, _points(wrong, e.fault_at)),
         _one_database(e),
         *_client_checks(e),
+        *_backlog_checks(e),
         *_return_checks(e, line),
     ]
     if kind := e.drill.no_successor:
@@ -149,6 +156,47 @@ def _client_checks(e: Evidence) -> list[Check]:
         detail = f"{len(shown)}, first: {shown[0]}" if shown else ""
         found.append(Check("failures are prompt 503s", not dirty, detail))
     return found
+
+
+def _backlog_checks(e: Evidence) -> list[Check]:
+    """Judge what became of the runs that were put into the target, and of those beside it."""
+    if not e.drill.backlog:
+        return []
+    mine = [run for run in e.runs if run.node in e.targets]
+    others = [run for run in e.runs if run.node and run.node not in e.targets]
+    waiting = sum(run.waiting for run in mine)
+    spoilt = [f"{run.state or 'open'}" for run in others if run.state != "completed"]
+    twice = [run.job for run in mine if run.retried != run.job]
+    never = [run for run in mine if run.waiting and run.state == "cancelled"]
+    anew = {run.token for run in e.runs if not run.node}
+    not_once = [r for r in never if r.token not in anew or r.executions != 1]
+    limit = e.fault_at + e.drill.budget.limit
+    hanging = [
+        reader.job for reader in e.readers if not reader.attached or (reader.ended or inf) > limit
+    ]
+    return [
+        Check(
+            "the target had runs to execute and in its queue",
+            0 < waiting < len(mine),
+            f"{len(mine) - waiting} and {waiting}",
+        ),
+        Check(
+            "the queue of a living LangFlow was left alone",
+            bool(others) and not spoilt,
+            f"{len(spoilt)} of {len(others)}: {', '.join(spoilt[:3])}" if spoilt else "",
+        ),
+        Check("a retry found the same run", not twice, f"{len(twice)} of {len(mine)} did not"),
+        Check(
+            "what was closed ran once when it was submitted again",
+            not not_once,
+            f"{len(not_once)} of {len(never)} did not",
+        ),
+        Check(
+            "event readers elsewhere saw the end",
+            bool(e.readers) and not hanging,
+            f"{len(hanging)} of {len(e.readers)} hung",
+        ),
+    ]
 
 
 def _return_checks(e: Evidence, line: Sequence[Holders]) -> list[Check]:

@@ -151,6 +151,18 @@ def settling(runs: Iterable[BackgroundRun], fault_at: float) -> float | None:
     return max(times, default=None)
 
 
+def settled_last(runs: Iterable[BackgroundRun], nodes: Sequence[str], fault_at: float) -> float:
+    """Return how long (s) after the fault the last run of these nodes was definite; infinity for an open one."""
+    return max(
+        (
+            (math.inf if run.settled is None else run.settled) - fault_at
+            for run in runs
+            if run.node in nodes
+        ),
+        default=math.inf,
+    )
+
+
 def stats(requests: Sequence[Request], cls: str, since: float, until: float) -> ClassStats:
     """Summarise one class between `since` and `until`."""
     chosen = [r for r in requests if r.cls == cls and r.end >= since]

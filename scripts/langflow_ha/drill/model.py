@@ -27,6 +27,8 @@ class BudgetKind(StrEnum):
     """How long the target kept the VIP, seconds."""
     RECOVERY = "recovery"
     """From the undo (giving the power back, say) to the steady state, seconds."""
+    SETTLED = "settled"
+    """From the fault to the definite state of the last background run that the target had, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Drill:
     """Classes whose failures must be prompt answers with status 503: the client knows at once."""
     no_restart: bool = False
     """Whether LangFlow must have come through with the processes that it had."""
+    backlog: bool = False
+    """Whether the target gets slow background runs to execute, and to queue, before the fault (`backlog.py`)."""
     may_linger: bool = False
     """Whether an old primary may wake up open for a moment, as long as it acknowledges nothing."""
 
@@ -154,6 +158,26 @@ class BackgroundRun:
     """The state at a second look."""
     executions: int = -1
     """How often it ran, by the messages that it stored; -1: could not be counted."""
+    node: str = ""
+    """The node whose LangFlow took it; "" where the balancer chose one."""
+    waiting: bool = False
+    """Whether it was still queued when the fault came; only known where `node` is."""
+    retried: str | None = None
+    """The job that a retry right after the fault found under the same key; "" without an answer."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """One client that reads a run's events at a LangFlow that does not have the run."""
+
+    job: str
+    node: str
+    attached: float | None = None
+    ended: float | None = None
+    """When its stream ended; None: it hangs."""
+    error: str = ""
+    last: str = ""
+    """The last line that it got."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,14 @@ from langflow_ha.failover.model import (
     Decision,
     Ended,
     Lease,
-    Reach,
     Seen,
     State,
     Verdict,
 )
-from langflow_ha.health.model import Observation, PeerView
+from langflow_ha.failover.witnesses import blind, fresh_views, note, signs_of_life
+from langflow_ha.health.model import Observation
 
-ETCD, AGENT, REACH, END = "etcd", "agent:", "reach:", "end"
+ETCD, END = "etcd", "end"
 
 
 def decide(
@@ -77,17 +77,7 @@ def _note(state: State, observation: Observation) -> State:
         if isinstance(found, ClusterState):
             return _note_cluster(state, Seen(observation.at, found))
         return state  # the last answer stands until it is stale
-    if check.startswith(REACH):
-        name = check.removeprefix(REACH)
-        others = {n: seen for n, seen in state.reach.items() if n != name}
-        if isinstance(found, Reach):
-            others[name] = Seen(observation.at, found)
-        return replace(state, reach=others)
-    name = check.removeprefix(AGENT)
-    if isinstance(found, PeerView):
-        views = {**state.views, name: Seen(observation.at, found)}
-        return replace(state, views=views, unanswered=state.unanswered - {name})
-    return replace(state, unanswered=state.unanswered | {name})
+    return note(state, observation)
 
 
 def _note_cluster(state: State, seen: Seen) -> State:
@@ -142,45 +132,17 @@ def _objections(config: Config, state: State, now: float) -> Iterator[str]:
     if lease.leader == config.node:
         yield "this node is the leader"
         return
-    yield from _signs_of_life(config, state, lease.leader, now)
-    yield from _majority_objects(config, state, lease.leader, now)
+    yield from signs_of_life(
+        state,
+        lease.leader,
+        node=config.node,
+        majority=config.majority,
+        fresh=config.limits.fresh,
+        now=now,
+    )
     yield from _patroni_objects(config, state, cluster, now)
     if lease.id in state.ended:
         yield "this lease was ended before"
-
-
-def _signs_of_life(config: Config, state: State, leader: str, now: float) -> Iterator[str]:
-    if leader not in state.unanswered:
-        yield f"{leader}: its health agent answers, or was not asked yet"
-    seen = state.reach.get(leader)
-    reach = seen.what if seen and now - seen.at <= config.limits.fresh else None
-    if not isinstance(reach, Reach) or not reach.asked:
-        yield f"{leader}: not tried by every way just now"
-    elif reach.answered:
-        yield f"{leader}: answers at {reach.answered}"
-
-
-def _majority_objects(config: Config, state: State, leader: str, now: float) -> Iterator[str]:
-    views = _fresh_views(config, state, now)
-    seers = sorted(name for name, view in views.items() if leader in view.sees)
-    if seers:
-        yield f"{leader}: seen by {', '.join(seers)}"
-    if len(_blind(config, views, leader)) < config.majority:
-        yield f"fewer than {config.majority} members say that they do not see {leader}"
-
-
-def _blind(config: Config, views: dict[str, PeerView], leader: str) -> list[str]:
-    """Members that do not see the leader, and whose word counts: they see this node.
-
-    An agent that has just started, or is cut off itself, sees nobody.
-    """
-    return sorted(
-        name
-        for name, view in views.items()
-        if leader not in (name, *view.sees)
-        and not view.isolated
-        and (name == config.node or config.node in view.sees)
-    )
 
 
 def _patroni_objects(
@@ -193,7 +155,7 @@ def _patroni_objects(
     leader = cluster.lease.leader if cluster.lease else ""
     if cluster.sync_leader != leader:
         yield "the sync key speaks of another leader"
-    fresh = _fresh_views(config, state, now)
+    fresh = fresh_views(state, config.limits.fresh, now)
     if not [name for name in cluster.sync_standbys if name != leader and name in fresh]:
         yield "no synchronous standby is in reach"
 
@@ -229,7 +191,7 @@ def _cut_off(config: Config, state: State, now: float) -> bool:
     led = last is not None and last.lease is not None and last.lease.leader == config.node
     if not led or last is None or last.paused or _fresh_cluster(config, state, now):
         return False
-    own = _fresh_views(config, state, now).get(config.node)
+    own = fresh_views(state, config.limits.fresh, now).get(config.node)
     return own is not None and own.isolated
 
 
@@ -259,18 +221,8 @@ def _lease(config: Config, state: State, now: float) -> Lease | None:
     return cluster.lease if cluster else None
 
 
-def _fresh_views(config: Config, state: State, now: float) -> dict[str, PeerView]:
-    """Views of members whose own knowledge was young when they answered, and still is."""
-    return {
-        name: seen.what
-        for name, seen in state.views.items()
-        if isinstance(seen.what, PeerView)
-        and now - seen.at + max(0.0, seen.what.loop_age) <= config.limits.fresh
-    }
-
-
 def _evidence(config: Config, state: State, now: float) -> dict[str, object]:
-    cluster, views = _cluster(state.cluster), _fresh_views(config, state, now)
+    cluster, views = _cluster(state.cluster), fresh_views(state, config.limits.fresh, now)
     lease = cluster.lease if cluster else None
     leader = lease.leader if lease else ""
     reach = state.reach.get(leader)
@@ -284,7 +236,7 @@ def _evidence(config: Config, state: State, now: float) -> dict[str, object]:
         "silent_s": round(now - state.since, 3) if state.since is not None else None,
         "tried_age_s": round(now - reach.at, 3) if reach else None,
         "members": len(config.members),
-        "blind": _blind(config, views, leader),
+        "blind": blind(config.node, views, leader),
         "seers": sorted(n for n, v in views.items() if leader in v.sees),
         "view_age_s": {n: round(now - s.at, 3) for n, s in sorted(state.views.items())},
         "sync_standbys": list(cluster.sync_standbys) if cluster else [],

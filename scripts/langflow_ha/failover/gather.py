@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from langflow_ha.failover.config import Config, Host
-from langflow_ha.failover.decide import AGENT, ETCD, REACH
+from langflow_ha.failover.decide import ETCD
 from langflow_ha.failover.etcd import Gateway, cluster_state
 from langflow_ha.failover.model import Reach
 from langflow_ha.failover.reach import who_answers
+from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.config import Pace
 from langflow_ha.health.gather import Probe, Transport, ask_peer
 
@@ -41,10 +42,10 @@ def _questions(
         yield AGENT + member.name, ask_peer(transport, member, config.agent_port, timeout)
     for host in config.hosts:
         if host.name != config.node:
-            yield REACH + host.name, _every_way(host, suspects, timeout)
+            yield REACH + host.name, every_way(host, suspects, timeout)
 
 
-def _every_way(host: Host, suspects: Suspects, timeout: float) -> Callable[[], Reach]:
+def every_way(host: Host, suspects: Suspects, timeout: float) -> Callable[[], Reach]:
     """Only a suspect is tried: a healthy host's services need not log connections of nobody."""
 
     def ask() -> Reach:

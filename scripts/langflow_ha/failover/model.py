@@ -69,14 +69,20 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """All that survives from one decision to the next."""
+class Hosts:
+    """What is known about the members' hosts."""
 
-    cluster: Seen | None = None
     views: dict[str, Seen] = field(default_factory=dict)
     unanswered: frozenset[str] = frozenset()
     """Members whose health agent did not answer the last question."""
     reach: dict[str, Seen] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State(Hosts):
+    """All that survives from one decision to the next."""
+
+    cluster: Seen | None = None
     suspected: str = ""
     """The lease whose end everything has spoken for, without interruption, …"""
     since: float | None = None

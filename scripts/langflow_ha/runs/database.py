@@ -1,0 +1,102 @@
+"""LangFlow's table `job`: which runs are queued, and who accepted each.
+
+LangFlow writes an owner into a row only when a run starts, so nothing in its database says which process has a
+queued one. A trigger of the kit's adds that: on INSERT it copies the connection's `application_name`, which the unit
+`langflow.service` sets to `langflow/<start of the unit>/<node>`, into the row's free-form `job_metadata`. It never
+makes an INSERT fail, and does not name a column in its definition, so it is in the way of no migration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langflow_ha.runs.model import Queued
+
+KEY = "langflow_ha_accepted_by"
+VERSION = "1"
+"""To be raised with every change of `_MARK`: it is how an older trigger is told from this one."""
+MOST_RUNS = 5000
+
+_MARK = f"""
+CREATE OR REPLACE FUNCTION {KEY}() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  IF NEW.status = 'queued' AND NEW.job_metadata::jsonb ? 'request' THEN
+    NEW.job_metadata := NEW.job_metadata::jsonb
+      || jsonb_build_object('{KEY}', current_setting('application_name'));
+  END IF;
+  RETURN NEW;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NEW;
+END $body$;
+CREATE OR REPLACE TRIGGER {KEY} BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION {KEY}();
+COMMENT ON TRIGGER {KEY} ON job IS '{VERSION}';
+"""
+# One at a time: CREATE OR REPLACE on two nodes at once fails on one of them.
+_ONE_AT_A_TIME = f"SELECT pg_advisory_xact_lock(hashtext('{KEY}'))"
+_MARKED = f"""
+SELECT pg_is_in_recovery(), to_regclass('job') IS NOT NULL,
+  (SELECT obj_description(oid, 'pg_trigger') FROM pg_trigger
+   WHERE tgname = '{KEY}' AND tgrelid = to_regclass('job'))
+"""  # noqa: S608 - constants
+_QUEUED = f"""
+SELECT job_id::text, coalesce(user_id::text, ''), coalesce(job_metadata::jsonb ->> '{KEY}', ''),
+  job_metadata::jsonb ? 'owner'
+FROM job
+WHERE status = 'queued' AND type = 'workflow' AND job_metadata::jsonb ? 'request'
+ORDER BY created_timestamp LIMIT {MOST_RUNS}
+"""  # noqa: S608 - constants
+
+
+class Database:
+    """One connection, made anew after any trouble. For one thread."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._connection: Any = None
+
+    def queued(self) -> tuple[Queued, ...]:
+        """Return the queued background runs, oldest first, and see to the trigger.
+
+        Raises OSError with the server's words.
+        """
+        import psycopg2  # type: ignore[import-untyped,unused-ignore]
+
+        try:
+            if self._connection is None:
+                self._connection = self._connect(psycopg2)
+            with self._connection.cursor() as cursor:
+                cursor.execute(_MARKED)
+                standby, there, mark = cursor.fetchone()
+                if standby:
+                    raise OSError("it is a standby")
+                if not there:
+                    return ()
+                if mark != VERSION:
+                    self._mark(cursor)
+                cursor.execute(_QUEUED)
+                return tuple(Queued(*row) for row in cursor.fetchall())
+        except (psycopg2.Error, OSError) as error:
+            self._close(psycopg2)
+            raise OSError(" ".join(str(error).split())) from error
+
+    def _connect(self, psycopg2: Any) -> Any:
+        milliseconds = round(1000 * self._timeout)
+        options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+        connection = psycopg2.connect(self._url, options=options)
+        connection.autocommit = True
+        return connection
+
+    def _mark(self, cursor: Any) -> None:
+        cursor.execute("BEGIN")
+        cursor.execute(_ONE_AT_A_TIME)
+        cursor.execute(_MARK)
+        cursor.execute("COMMIT")
+
+    def _close(self, psycopg2: Any) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except psycopg2.Error:  # it is gone either way
+                return
