@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from langflow_ha.drill import engine as engine_module
-from langflow_ha.drill import heavy
+from langflow_ha.drill import heavy, verify
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.engine import INTEGRITY, INVOCATION, Engine
 from langflow_ha.drill.faults import PREPARATIONS
@@ -49,6 +49,8 @@ class FakeLangflow:
         self.stale = False
         self.job_state = "completed"
         self.runs_each = 1
+        self.hooks: list[str] = []
+        self.hooks_each = 1
         self.numbers = itertools.count(1)
         self.port = 0
 
@@ -114,6 +116,11 @@ class FakeLangflow:
                 return 200, {"job_id": number, "status": "queued"}
             case "GET", "/api/v2/workflows":
                 return 200, {"status": self.jobs[asked["job_id"]]}
+            case "POST", _ if path.startswith("/api/v1/webhook/"):
+                self.hooks += [json.loads(body)["token"]] * self.hooks_each
+                return 202, {"status": "in progress"}
+            case "GET", "/api/v1/monitor/messages" if "flow_id" in asked:
+                return 200, [{"text": f'{{"token": "{token}"}}'} for token in self.hooks]
             case "GET", "/api/v1/monitor/messages":
                 times = self.executions.get(asked["session_id"], 0)
                 return 200, [{"sender": "User"}, {"sender": "Machine"}] * times
@@ -289,7 +296,7 @@ def test_a_power_drill_from_end_to_end(world: World) -> None:
     assert isinstance(record, TimedRecord)
     assert sum(record.timeline.classes["ui"].failed) >= record.classes["ui"].failed
     # What the drill wrote has been removed again; the echo flow stays for the next one.
-    assert list(world.langflow.flows.values()) == ["drill-echo"]
+    assert list(world.langflow.flows.values()) == ["drill-echo", "drill-webhook"]
 
 
 def test_over_budget_fails(world: World) -> None:
@@ -334,11 +341,14 @@ def test_every_kind_of_client_is_verified(world: World) -> None:
         ("stale", True, "acknowledged writes are all there"),
         ("runs_each", 2, "executed 2 times"),
         ("runs_each", 0, "completed without a trace"),
+        ("hooks_each", 2, "accepted webhooks ran once"),
+        ("hooks_each", 0, "accepted webhooks ran once"),
     ],
 )
 def test_what_clients_were_told_must_be_true(
-    world: World, attribute: str, value: Any, reason: str
+    world: World, attribute: str, value: Any, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(verify, "HOOKS_S", 0.1)
     setattr(world.langflow, attribute, value)
     record = asyncio.run(world.drill(quick("none")))
     assert record.outcome is Outcome.FAILED
@@ -447,7 +457,7 @@ def test_ctrl_c_undoes_the_fault(world: World) -> None:
 def test_load_without_an_answer_is_no_base_for_a_drill(world: World) -> None:
     async def deaf() -> Record:
         task = asyncio.create_task(world.drill(quick("none")))
-        while world.langflow.port == 0 or not world.langflow.flows:
+        while len(world.langflow.flows) < 2:
             await asyncio.sleep(0.01)
         world.langflow.down = True
         return await task

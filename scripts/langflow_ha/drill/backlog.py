@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from langflow_ha.drill import flows
 from langflow_ha.drill.heavy import follow
 from langflow_ha.drill.http import FLOW_PREFIX, Api, ApiError
 from langflow_ha.drill.model import DEFINITE, BackgroundRun, Reader
@@ -45,8 +46,7 @@ class BacklogError(Exception):
 
 def slow_flow() -> dict[str, Any]:
     """Return the echo flow whose input, once it has stored its message, waits for `SLOW_S` seconds."""
-    text = files("langflow_ha.drill").joinpath("data/echo_flow.json").read_text("utf-8")
-    document: dict[str, Any] = json.loads(text)
+    document = flows.echo()
     last = "        self.status = message\n        return message"
     (node,) = [n for n in document["data"]["nodes"] if n["data"]["type"] == "ChatInput"]
     code = node["data"]["node"]["template"]["code"]

@@ -184,6 +184,7 @@ class Engine:
             samples=watchers.samples,
             acknowledged=load.acknowledged,
             runs=[*load.heavy.runs, *backlog.runs],
+            hooks=load.heavy.hooks,
             readers=backlog.readers,
             restarted=sorted(name for name, id_ in before.items() if after.get(name) != id_),
             trouble=trouble,
@@ -305,6 +306,7 @@ class Engine:
         """Ask the cluster for everything that it acknowledged, and for its own integrity check."""
         lost, unverified = await self._missing(load)
         await verify.settle(self.api, evidence.runs, SETTLE_S)
+        await verify.count_hooks(self.api, evidence.hooks)
         found: str | None = None
         if integrity and not unverified:
             found = await self._integrity()

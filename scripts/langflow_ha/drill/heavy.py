@@ -1,6 +1,6 @@
 """The clients whose work leaves something to follow: logins, changes, streams and background runs.
 
-Their actions are scheduled by `load.py`. What they leave behind (`updates`, `runs`) is verified
+Their actions are scheduled by `load.py`. What they leave behind (`updates`, `runs`, `hooks`) is verified
 after the drill by `verify.py`.
 """
 
@@ -18,7 +18,7 @@ from math import inf
 import httpx
 
 from langflow_ha.drill.http import FLOW_PREFIX, Api
-from langflow_ha.drill.model import DEFINITE, Acknowledged, Answer, BackgroundRun, Update
+from langflow_ha.drill.model import DEFINITE, Acknowledged, Answer, BackgroundRun, Hook, Update
 
 STREAM_S = 15.0
 PATIENCE_S = 8.0
@@ -42,13 +42,14 @@ def judged(answer: httpx.Response, retries: int = 0) -> Answer:
 
 
 class HeavyClients:
-    """The actions, and what they leave: `updates` and `runs`; acknowledged writes go to the load's list."""
+    """The actions, and what they leave: `updates`, `runs`, `hooks`; acknowledged writes go to the load's list."""
 
     def __init__(self, api: Api, acknowledged: list[Acknowledged]) -> None:
         self.api = api
         self.acknowledged = acknowledged
         self.updates: list[Update] = []
         self.runs: list[BackgroundRun] = []
+        self.hooks: list[Hook] = []
         self._flow = ""
         self._large: Acknowledged | None = None
         self._creating = asyncio.Lock()
@@ -123,6 +124,14 @@ class HeavyClients:
                 if event == "end":
                     return judged(answer) if heard else Answer(False, 200, "wrong answer")
         return Answer(False, 200, "the stream broke off")
+
+    async def webhook(self) -> Answer:
+        """Trigger a flow as another system does: accepted is all that it learns."""
+        token = f"hook-{uuid.uuid4().hex}"
+        answer = await self.api.post_webhook(token)
+        if 200 <= answer.status_code < 300:
+            self.hooks.append(Hook(token))
+        return judged(answer)
 
     async def background(self) -> Answer:
         """Submit a background run and watch it end.

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import ssl
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from langflow_ha.drill import flows
 from langflow_ha.drill.model import Acknowledged
 
 CONNECT_S = 1.0
@@ -117,6 +116,7 @@ class Api:
         self.key = ""
         self.key_id = ""
         self.echo_id = ""
+        self.webhook_id = ""
         self._credentials: dict[str, str] = {}
 
     @property
@@ -142,13 +142,16 @@ class Api:
         return await self.http.post("/api/v1/login", data=self._credentials)
 
     async def prepare(self) -> None:
-        """Make an API key and the echo flow for the load. Needs a login."""
+        """Make an API key and the flows for the load. Needs a login."""
         answer = await self._call(
             "POST", "/api/v1/api_key/", headers=self.bearer, json={"name": f"{FLOW_PREFIX}key"}
         )
         self.key = str(answer.json()["api_key"])
         self.key_id = str(answer.json()["id"])
         self.echo_id = await self.import_flow(f"{FLOW_PREFIX}echo", replace=True)
+        self.webhook_id = await self.import_flow(
+            f"{FLOW_PREFIX}webhook", replace=True, document=flows.webhook()
+        )
 
     async def import_flow(
         self, name: str, *, replace: bool = False, document: dict[str, Any] | None = None
@@ -156,11 +159,11 @@ class Api:
         """Import a flow, by default the echo flow, as `name` and return its id; an existing one is used as it is."""
         if replace and (found := (await self.flow_names()).get(name)):
             return found
-        document = document or json.loads(
-            files("langflow_ha.drill").joinpath("data/echo_flow.json").read_text("utf-8")
-        )
         answer = await self._call(
-            "POST", "/api/v1/flows/", headers=self.bearer, json={**document, "name": name}
+            "POST",
+            "/api/v1/flows/",
+            headers=self.bearer,
+            json={**(document or flows.echo()), "name": name},
         )
         return str(answer.json()["id"])
 
@@ -182,6 +185,24 @@ class Api:
             headers={"x-api-key": self.key},
             json={"input_value": text, "input_type": "chat", "output_type": "chat"},
         )
+
+    async def post_webhook(self, token: str) -> httpx.Response:
+        """Trigger the webhook flow; the answer comes before the run, and names none."""
+        return await self.http.post(
+            f"/api/v1/webhook/{self.webhook_id}",
+            headers={"x-api-key": self.key},
+            json={"token": token},
+        )
+
+    async def webhook_messages(self) -> list[str]:
+        """Return what the webhook flow has stored: one text for each time it ran."""
+        answer = await self._call(
+            "GET",
+            "/api/v1/monitor/messages",
+            headers=self.bearer,
+            params={"flow_id": self.webhook_id},
+        )
+        return [str(message.get("text")) for message in answer.json()]
 
     async def submit_background(self, token: str, flow: str = "") -> httpx.Response:
         """Queue a run, by default of the echo flow; `token` is its input, its session and its idempotency key."""

@@ -14,6 +14,7 @@ from langflow_ha.drill.model import (
     Check,
     Drill,
     Holders,
+    Hook,
     Outcome,
     Reader,
     Record,
@@ -54,6 +55,8 @@ class Evidence:
     """Output of a failed integrity check, "" for a clean one, None when it was not run."""
     runs: Sequence[BackgroundRun] = ()
     """Background runs that were accepted, with what became of them."""
+    hooks: Sequence[Hook] = ()
+    """Webhook calls that were accepted."""
     readers: Sequence[Reader] = ()
     """Clients that read events at a LangFlow that stays."""
     restarted: Sequence[str] = ()
@@ -145,6 +148,8 @@ def _client_checks(e: Evidence) -> list[Check]:
                 f"{len(wrong)} of {len(e.runs)}, first: {wrong[0]}" if wrong else "",
             )
         )
+    if e.hooks:
+        found.append(_hooks_check(e))
     if e.drill.wait_s:
         waited = measure.longest_wait(e.requests, measure.IDEMPOTENT, e.fault_at)
         found.append(
@@ -156,6 +161,22 @@ def _client_checks(e: Evidence) -> list[Check]:
         detail = f"{len(shown)}, first: {shown[0]}" if shown else ""
         found.append(Check("failures are prompt 503s", not dirty, detail))
     return found
+
+
+def _hooks_check(e: Evidence) -> Check:
+    """No accepted webhook may run twice; where none may fail, each must have run.
+
+    LangFlow runs it after its answer and keeps no record that would outlive the process.
+    """
+    every = "webhook" in e.drill.budget.classes
+    allowed = (1,) if every else (0, 1)
+    wrong = [hook for hook in e.hooks if hook.executions not in allowed]
+    lost = sum(hook.executions == 0 for hook in e.hooks)
+    return Check(
+        "accepted webhooks ran once" if every else "no accepted webhook ran twice",
+        not wrong,
+        f"{len(wrong)} wrong, {lost} not run, of {len(e.hooks)}",
+    )
 
 
 def _backlog_checks(e: Evidence) -> list[Check]:

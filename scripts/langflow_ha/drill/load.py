@@ -50,6 +50,7 @@ class Load:
             "large": (1.0, self.heavy.large),
             "stream": (2.0, self.heavy.stream),
             "background": (2.0, self.heavy.background),
+            "webhook": (2.0, self.heavy.webhook),
             # LangFlow allows one address five logins a minute, and the session has made one.
             "login": (20.0, self.heavy.login),
         }

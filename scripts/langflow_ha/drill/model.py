@@ -180,6 +180,16 @@ class Reader:
     """The last line that it got."""
 
 
+@dataclass(slots=True)
+class Hook:
+    """One webhook call that LangFlow accepted. The answer names no run: its traces are all there is."""
+
+    token: str
+    """Its unique content."""
+    executions: int = -1
+    """How often it ran, by the messages that it stored; -1: could not be counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a watcher on a node saw at one moment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 
 import httpx
@@ -11,7 +12,10 @@ import httpx
 from langflow_ha.drill import measure
 from langflow_ha.drill.heavy import follow
 from langflow_ha.drill.http import Api, ApiError
-from langflow_ha.drill.model import DEFINITE, Acknowledged, BackgroundRun, Update
+from langflow_ha.drill.model import DEFINITE, Acknowledged, BackgroundRun, Hook, Update
+
+HOOKS_S = 10.0
+"""How long the last webhook runs may take to end."""
 
 
 async def missing(
@@ -49,3 +53,18 @@ async def settle(api: Api, runs: Sequence[BackgroundRun], seconds: float) -> Non
             run.executions = await api.executions(run.token)
     with contextlib.suppress(httpx.HTTPError, ApiError):
         await api.forget_sessions([run.token for run in runs])
+
+
+async def count_hooks(api: Api, hooks: Sequence[Hook]) -> None:
+    """Count how often each accepted webhook ran; those that have not run get a moment (`HOOKS_S`)."""
+    limit = time.monotonic() + HOOKS_S
+    while hooks:
+        with contextlib.suppress(httpx.HTTPError, ApiError, ValueError):
+            texts = await api.webhook_messages()
+            for hook in hooks:
+                hook.executions = sum(hook.token in text for text in texts)
+        if all(hook.executions > 0 for hook in hooks) or time.monotonic() > limit:
+            with contextlib.suppress(httpx.HTTPError, ApiError):
+                await api.forget_sessions([api.webhook_id])
+            return
+        await asyncio.sleep(1)

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 ALL = ("ui", "api", "write", "upload", "run")
-WIDE = (*ALL, "update", "stream", "background")
+WIDE = (*ALL, "update", "stream", "background", "webhook")
 QUEUE = ("ui", "api", "write", "build", "background")
