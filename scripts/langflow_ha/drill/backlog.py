@@ -165,10 +165,16 @@ class Backlog:
         return ""
 
     async def start_over(self) -> None:
-        """Submit anew what was closed before it had begun: the client has learnt that it may."""
+        """Submit anew what was closed before it had begun: the client has learnt that it may.
+
+        Where the closing was faster than the retry, that one was the new submission already.
+        """
         for run in self.mine:
-            if run.waiting and run.state == "cancelled" and (job := await self._again(run)):
-                self.runs.append(BackgroundRun(job, run.token, time.time()))
+            if run.waiting and run.state == "cancelled":
+                same = run.retried in (run.job, "", None)
+                job = await self._again(run) if same else str(run.retried)
+                if job:
+                    self.runs.append(BackgroundRun(job, run.token, time.time()))
 
     async def stop(self) -> None:
         """Follow and read no longer; `verify.settle` takes over."""
