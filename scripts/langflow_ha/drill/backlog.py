@@ -32,7 +32,7 @@ BEHIND = 2
 """How many wait behind these."""
 SLOW_S = 40
 """How long one run takes: longer than the budget, so that a living LangFlow's queue is as long at its end."""
-BEGIN_S = 30.0
+BEGIN_S = 60.0
 """How long the first ones may take to begin."""
 POLL_S = 1.0
 READ_S = 100.0
