@@ -209,9 +209,14 @@ def test_a_good_run_passes_with_the_time_of_its_last_run() -> None:
     assert record.measured == 16.0 and record.budget_kind == "settled"
 
 
+def test_a_retry_after_the_closing_is_a_new_run() -> None:
+    assert judge(evidence(runs=changed(1, retried="job-5"))).outcome is Outcome.PASSED
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"runs": changed(1, retried="")}, "a retry found the same run: 1 of 2"),
         ({"runs": changed(1, settled=FAULT + 21)}, "over budget: measured 21.00"),
         ({"runs": changed(1, settled=None, state="queued", later="queued")}, "measured inf"),
         ({"runs": changed(3, state="cancelled", later="cancelled")}, "was left alone: 1 of 2"),

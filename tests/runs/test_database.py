@@ -7,7 +7,7 @@ import types
 from typing import Any
 
 import pytest
-from langflow_ha.runs.database import KEY, VERSION, Database
+from langflow_ha.runs.database import NAME, VERSION, Database
 from langflow_ha.runs.model import Queued
 
 ROWS = [("job-1", "user-1", "langflow/0/n1", False)]
@@ -103,5 +103,7 @@ def test_the_trigger_names_no_column_in_its_definition() -> None:
     (definition,) = [
         line for line in database._MARK.splitlines() if line.startswith("CREATE OR REPLACE TRIGGER")
     ]
-    assert definition.endswith(f"BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION {KEY}();")
+    assert definition.endswith(
+        f"BEFORE INSERT OR UPDATE ON job FOR EACH ROW EXECUTE FUNCTION {NAME}();"
+    )
     assert "EXCEPTION WHEN OTHERS" in database._MARK

@@ -33,7 +33,7 @@ BEHIND = 2
 """How many wait behind these."""
 SLOW_S = 40
 """How long one run takes: longer than the budget, so that a living LangFlow's queue is as long at its end."""
-BEGIN_S = 30.0
+BEGIN_S = 60.0
 """How long the first ones may take to begin."""
 POLL_S = 1.0
 READ_S = 100.0
@@ -165,10 +165,16 @@ class Backlog:
         return ""
 
     async def start_over(self) -> None:
-        """Submit anew what was closed before it had begun: the client has learnt that it may."""
+        """Submit anew what was closed before it had begun: the client has learnt that it may.
+
+        Where the closing was faster than the retry, that one was the new submission already.
+        """
         for run in self.mine:
-            if run.waiting and run.state == "cancelled" and (job := await self._again(run)):
-                self.runs.append(BackgroundRun(job, run.token, time.time()))
+            if run.waiting and run.state == "cancelled":
+                same = run.retried in (run.job, "", None)
+                job = await self._again(run) if same else str(run.retried)
+                if job:
+                    self.runs.append(BackgroundRun(job, run.token, time.time()))
 
     async def stop(self) -> None:
         """Follow and read no longer; `verify.settle` takes over."""
