@@ -1,7 +1,8 @@
 """A node that is a virtual machine: user-mode Linux, alone in a container that is its case.
 
 The container brings power (kill and start), the place in the lab's network and the disk; so whatever
-switches a node's power needs to know no kinds. `docker logs` shows the machine's console.
+switches a node's power needs to know no kinds. `docker logs` shows the machine's console. A machine that
+ends by itself (reboot, watchdog, panic, but `poweroff` too) boots again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ MAX_MAP_COUNT = 262144
 SSH_S = 10.0
 
 # The machine takes the place of its case in the lab's network, with an address of the data link of its own.
+# Its own way to boot again keeps files open, the network's among them: so it ends, and is started anew.
 _START = """\
 set -e
 ip address flush dev eth0
@@ -30,7 +32,11 @@ ip link set eth0 master br0
 ip tuntap add tap0 mode tap
 ip link set tap0 master br0 up
 ip link set br0 up
-exec env TMPDIR=/memory linux.uml "$@"
+export TMPDIR=/memory
+while :; do
+  linux.uml noreboot "$@" || echo "the machine ended with exit code $?"
+  sleep 1
+done
 """
 
 
