@@ -70,8 +70,9 @@ def node_command(lab: Lab, node: NodeSpec, kernel: str, disk: Path) -> list[str]
     arguments += ["--volume", f"{disk.resolve()}:/vm/disk.ext4:ro"]
     arguments += ["--volume", f"{seed_file(lab, node).resolve()}:/vm/seed.tar:ro"]
     machine = [f"mem={node.memory}M", "ubd0=/vm/disk.cow,/vm/disk.ext4", "ubd1r=/vm/seed.tar"]
-    machine += [f"vec0:transport=tap,ifname=tap0,mac={hardware_address(node)}"]
-    machine += ["root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "console=tty0", "TERM=dumb"]
+    machine += [f"vec0:transport=tap,ifname=tap0,mac={hardware_address(node)},gro=1"]
+    machine += ["root=/dev/ubda", "rw", f"systemd.hostname={node.name}", "TERM=dumb"]
+    machine += ["con=null", "con0=null,fd:1", "console=tty0"]
     return [*arguments, kernel, "/bin/sh", "-c", _START, node.name, *machine]
 
 
@@ -92,10 +93,11 @@ def write_seed(lab: Lab, node: NodeSpec, resolver: str) -> None:
     """Write what makes a copy of the disk this node: its name, addresses, keys, and who may log in."""
     key = lab.directory / "ssh" / node.name / "ssh_host_ed25519_key"
     loopback = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+    own = f"127.0.1.1 {node.name}\n"
     servers = "".join(f"nameserver {server}\n" for server in host.nameservers(resolver))
     files = {
         "etc/hostname": (f"{node.name}\n", 0o644),
-        "etc/hosts": (loopback, 0o644),
+        "etc/hosts": (loopback + own, 0o644),
         "etc/resolv.conf": (servers, 0o644),
         "etc/systemd/network/10-lab.network": (_network(lab, node), 0o644),
         "etc/ssh/ssh_host_ed25519_key": (key.read_text("ascii"), 0o600),
