@@ -73,9 +73,11 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         # take a fault; no site may do that.
         skipped.append("sizes")
     if any(node.kind == VM for node in lab.nodes):
-        # User-mode Linux runs on one processor, and its first watchdog is a program outside.
+        # User-mode Linux runs on one processor, its first watchdog is a program outside, and Debian's is built
+        # without nftables for IP.
         skipped.append("cpus")
         values["postgresql_watchdog_device"] = "/dev/watchdog1"
+        values["firewall_enabled"] = False
     if skipped:
         values["preflight_skip"] = skipped
     if extra_cas:

@@ -14,8 +14,9 @@ from langflow_ha import ROOT
 LABS = ROOT / ".lab"
 CONTAINER, VM = "container", "vm"
 GROUPS = ("balancer", "langflow", "etcd", "postgresql", "valkey", "minio")
-# User-mode Linux makes system calls slow: what LangFlow does at its start would take it minutes.
-VM_GROUPS = ("balancer", "etcd", "postgresql")
+# User-mode Linux makes system calls slow: what LangFlow does at its start would take it minutes, and balancers
+# without LangFlow have nothing to balance.
+VM_GROUPS = ("etcd", "postgresql")
 RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
 FIRST_NODE = 11
 VIP = 100
