@@ -15,20 +15,48 @@ import ssl
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 import httpx
 
+from langflow_ha.drill import verify
 from langflow_ha.drill.heavy import HeavyClients, judged
 from langflow_ha.drill.http import FLOW_PREFIX, Api, fetch_fresh
-from langflow_ha.drill.model import Acknowledged, Answer, Request
+from langflow_ha.drill.model import Acknowledged, Answer, BackgroundRun, Request
 
 OUTSTANDING = 120
 UI_PATH = "/health"
 """Answered by LangFlow in 3 ms, without a database: the gap is the balancers' and LangFlow's alone."""
 
 
-class Load:
+class Clients(Protocol):
     """A client population. `requests` and `acknowledged` grow while it runs."""
+
+    requests: list[Request]
+    acknowledged: list[Acknowledged]
+
+    @property
+    def runs(self) -> list[BackgroundRun]:
+        """Return the background runs that were accepted."""
+
+    def start(self, classes: Iterable[str]) -> None:
+        """Begin to send; returns at once."""
+
+    async def stop(self) -> float:
+        """Stop sending, wait for what is on its way (bounded); return when sending ended."""
+
+    async def missing(self) -> list[Acknowledged]:
+        """Return the acknowledged writes that are not there; raises what its way to them raises."""
+
+    async def clean(self, writes: list[Acknowledged]) -> None:
+        """Delete what was written."""
+
+    async def settle(self, seconds: float) -> None:
+        """Follow what is still open to its end, at most for that long."""
+
+
+class Load:
+    """`Clients` of LangFlow."""
 
     def __init__(self, url: str, context: ssl.SSLContext | None, api: Api) -> None:
         self.url = url
@@ -54,15 +82,20 @@ class Load:
             "login": (20.0, self.heavy.login),
         }
 
+    @property
+    def runs(self) -> list[BackgroundRun]:
+        """See `Clients.runs`."""
+        return self.heavy.runs
+
     def start(self, classes: Iterable[str]) -> None:
-        """Begin to send; returns at once."""
+        """See `Clients.start`."""
         for cls in classes:
             interval, action = self.classes[cls]
             self._outstanding[cls] = set()
             self._tasks.append(asyncio.create_task(self._schedule(cls, interval, action)))
 
     async def stop(self) -> float:
-        """Stop sending, wait for what is on its way (bounded by its time-outs); return when sending ended."""
+        """See `Clients.stop`."""
         ended = time.time()
         for task in self._tasks:
             task.cancel()
@@ -77,6 +110,18 @@ class Load:
         await asyncio.gather(*waiting, return_exceptions=True)
         self.heavy.stop()
         return ended
+
+    async def missing(self) -> list[Acknowledged]:
+        """See `Clients.missing`."""
+        return await verify.missing(self.api, self.acknowledged, self.heavy.updates)
+
+    async def clean(self, writes: list[Acknowledged]) -> None:
+        """See `Clients.clean`."""
+        await self.api.clean(writes)
+
+    async def settle(self, seconds: float) -> None:
+        """See `Clients.settle`."""
+        await verify.settle(self.api, self.heavy.runs, seconds)
 
     async def _schedule(
         self, cls: str, interval: float, action: Callable[[], Awaitable[Answer]]

@@ -27,6 +27,8 @@ class BudgetKind(StrEnum):
     """How long the target kept the VIP, seconds."""
     RECOVERY = "recovery"
     """From the undo (giving the power back, say) to the steady state, seconds."""
+    MOVES = "moves"
+    """How often the VIP, the primary or the Valkey master went to another node, whichever did most, a count."""
 
 
 @dataclass(frozen=True, slots=True)
