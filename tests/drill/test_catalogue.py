@@ -15,7 +15,8 @@ def shown(budget: Budget) -> str:
     classes = ", ".join(budget.classes)
     if budget.kind is BudgetKind.FAILED:
         return f"{budget.limit:g} failed {classes}"
-    return " ".join([budget.kind, *([classes] if classes else []), f"{budget.limit:g} s"])
+    unit = [] if budget.kind is BudgetKind.MOVES else ["s"]
+    return " ".join([budget.kind, *([classes] if classes else []), f"{budget.limit:g}", *unit])
 
 
 def table() -> list[list[str]]:

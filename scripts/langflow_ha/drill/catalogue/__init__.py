@@ -6,7 +6,16 @@ are those of that table.
 
 from __future__ import annotations
 
-from langflow_ha.drill.catalogue import database, edge, langflow, queue, safety, site, store
+from langflow_ha.drill.catalogue import (
+    database,
+    edge,
+    kernel,
+    langflow,
+    queue,
+    safety,
+    site,
+    store,
+)
 from langflow_ha.drill.catalogue.classes import ALL, QUEUE, WIDE
 from langflow_ha.drill.model import Drill
 
@@ -14,7 +23,7 @@ __all__ = ["ALL", "CATALOGUE", "QUEUE", "WIDE", "chosen"]
 
 CATALOGUE: tuple[Drill, ...] = tuple(
     drill
-    for section in (site, edge, langflow, database, safety, queue, store)
+    for section in (site, edge, langflow, database, safety, queue, store, kernel)
     for drill in section.DRILLS
 )
 """In the order in which they run: the control run first, then the edge."""
