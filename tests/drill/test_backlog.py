@@ -13,7 +13,14 @@ from typing import Any
 import httpx
 import pytest
 from langflow_ha.drill import backlog as module
-from langflow_ha.drill.backlog import AT_ONCE, BEHIND, SLOW_S, Backlog, BacklogError, slow_flow
+from langflow_ha.drill.backlog import (
+    AT_ONCE,
+    BEHIND,
+    SLOW_S,
+    BacklogError,
+    LangflowBacklog,
+    slow_flow,
+)
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.http import Api
 from langflow_ha.drill.judge import Evidence, judge
@@ -94,7 +101,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BEGIN_S", 0.2)
 
 
-def start(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> Backlog:
+def start(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> LangflowBacklog:
     names = [f"n{i + 1}" for i in range(nodes)]
     api = Api(httpx.AsyncClient(transport=httpx.MockTransport(cluster.answer), base_url="http://x"))
     api.key, api.token = "sk", "t"
@@ -103,10 +110,10 @@ def start(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> Backlog:
         "test", tmp_path, found, "127.0.0.1", "", "http://x", None, "admin", {"password": "p"},
         production=False, mode="active_active", lab=tmp_path,
     )  # fmt: skip
-    return Backlog(site, cluster, api)
+    return LangflowBacklog(site, cluster, api)
 
 
-async def filled(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> Backlog:
+async def filled(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> LangflowBacklog:
     backlog = start(tmp_path, cluster, nodes)
 
     async def names() -> dict[str, str]:
@@ -118,7 +125,7 @@ async def filled(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> Backlog:
 
 
 def test_from_the_submission_to_the_second_run(tmp_path: Path) -> None:
-    async def story() -> Backlog:
+    async def story() -> LangflowBacklog:
         cluster = Cluster()
         backlog = await filled(tmp_path, cluster)
         assert {name: len(jobs) for name, jobs in cluster.queues.items()} == {

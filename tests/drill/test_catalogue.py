@@ -15,7 +15,8 @@ def shown(budget: Budget) -> str:
     classes = ", ".join(budget.classes)
     if budget.kind is BudgetKind.FAILED:
         return f"{budget.limit:g} failed {classes}"
-    return " ".join([budget.kind, *([classes] if classes else []), f"{budget.limit:g} s"])
+    unit = [] if budget.kind is BudgetKind.MOVES else ["s"]
+    return " ".join([budget.kind, *([classes] if classes else []), f"{budget.limit:g}", *unit])
 
 
 def table() -> list[list[str]]:
@@ -33,7 +34,7 @@ def test_every_drill_has_its_row_and_every_row_its_drill() -> None:
     drills = {
         (
             drill.row or "-",
-            f"`{drill.id}`" + (" (full)" if drill.profile == "full" else ""),
+            f"`{drill.id}`" + (f" ({drill.profile})" if drill.profile != "short" else ""),
             drill.title,
             shown(drill.budget),
         )

@@ -262,7 +262,7 @@ class World:
             }
             return made
 
-        runner = Engine(site, self.remote, self.view, api, load, self.lines.append, 1)
+        runner = Engine(site, self.remote, self.view, load, self.lines.append, 1)
         try:
             return await runner.run(drill)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from langflow_ha.drill import faults
 from langflow_ha.drill.faults import Around, script
 
-COMMANDS = ("systemd-run", "systemctl", "nft", "pkill", "pgrep", "id", "sleep")
+COMMANDS = ("systemd-run", "systemctl", "nft", "pkill", "pgrep", "id", "sleep", "tc", "ip")
 RUNNING = ("ssh", "dbus", "systemd-journald", "etcd", "patroni", "langflow-ha-failover")
 # A cluster that is paused, or not.
 PATRONICTL = """\
@@ -35,6 +36,12 @@ case $1 in
   show) echo "$here/drive1 $here/drive2" ;;
 esac
 """
+# Never the clock of the machine that runs the tests.
+DATE = """\
+#!/bin/sh
+test "$1" = -s || exec /bin/date "$@"
+echo "date $*" >> "$NOTES"
+"""
 PART = "drive2/langflow/files/user/drill-large-1.txt/uuid/part.1"
 AROUND = Around(
     ("10.0.0.2", "10.0.0.3"), ("fd00::2", "fd00::3"), ("10.0.0.9",), ("fd00::9",), ("n1", "n2")
@@ -49,6 +56,11 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.write_text(f'#!/bin/sh\necho "{command} $*" >> "$NOTES"\n{reads}\n')
         file.chmod(0o755)
     (tmp_path / "id").write_text("#!/bin/sh\necho 105\n")
+    (tmp_path / "date").write_text(DATE)
+    (tmp_path / "date").chmod(0o755)
+    for name, answer in (("ip", "10.0.0.2 dev ens3 src 10.0.0.1"), ("tc", "qdisc noqueue 0: root")):
+        with (tmp_path / name).open("a") as answers:
+            answers.write(f'echo "{answer}"\n')
     lines = "".join(f"{unit}.service loaded active running x\\n" for unit in RUNNING)
     (tmp_path / "systemctl").write_text(SYSTEMCTL.format(lines=lines))
     (tmp_path / "haproxy.cfg").write_text("defaults\n")
@@ -399,3 +411,72 @@ def test_the_sentinels_go_where_the_master_is_not(node: Path) -> None:
     )
     assert run(faults.injection_script(first, AROUND, 90)).returncode == 0
     assert "systemctl stop valkey-sentinel.service" in (node / "notes").read_text()
+
+
+def test_only_what_goes_to_the_peers_is_slow_and_lossy(node: Path) -> None:
+    assert run(inject("links_poor")).returncode == 0
+    done = [line for line in (node / "notes").read_text().splitlines() if line.startswith("tc ")]
+    assert done[1:] == [
+        "tc qdisc add dev ens3 root handle 1: prio bands 4",
+        "tc qdisc add dev ens3 parent 1:4 netem delay 100ms loss 10%",
+        "tc filter add dev ens3 parent 1: protocol ip u32 match ip dst 10.0.0.2 flowid 1:4",
+        "tc filter add dev ens3 parent 1: protocol ip u32 match ip dst 10.0.0.3 flowid 1:4",
+    ]
+
+
+def test_only_etcds_ports_are_slow(node: Path) -> None:
+    assert run(inject("etcd_slow")).returncode == 0
+    filters = [line for line in (node / "notes").read_text().splitlines() if "filter" in line]
+    assert len(filters) == 8
+    for port in ("sport 2379", "dport 2379", "sport 2380", "dport 2380"):
+        assert sum(f"match ip {port} 0xffff" in line for line in filters) == 2
+
+
+def test_a_link_that_somebody_else_shapes_is_left_alone(node: Path) -> None:
+    (node / "tc").write_text('#!/bin/sh\necho "tc $*" >> "$NOTES"\necho "qdisc htb 1: root"\n')
+    done = run(inject("links_poor"))
+    assert done.returncode == 1
+    assert "ens3 shapes its traffic already" in done.stderr
+    assert "add" not in (node / "notes").read_text()
+    assert run(faults.undo_script(faults.FAULTS["links_poor"])).returncode == 0
+    assert "del" not in (node / "notes").read_text()
+
+
+@pytest.mark.parametrize(("fault", "shift"), [("clock_ahead", 60), ("clock_behind", -60)])
+def test_a_clock_goes_wrong_and_right_again(node: Path, fault: str, shift: int) -> None:
+    began = time.time()
+    assert run(inject(fault)).returncode == 0
+    time.sleep(0.5)
+    assert run(faults.undo_script(faults.FAULTS[fault])).returncode == 0
+    ended = time.time()
+    notes = (node / "notes").read_text().splitlines()
+    wrong, right = (float(line.split("@")[1]) for line in notes if line.startswith("date -s"))
+    assert began - 0.1 <= wrong - shift <= ended
+    # What has passed meanwhile is in it.
+    assert began + 0.4 <= right <= ended + 0.1
+    units = [line.split()[1] for line in notes if line.startswith("systemctl st")]
+    assert units[:3] == ["stop"] * 3
+    assert units[3:6] == ["start"] * 3
+
+
+@pytest.mark.parametrize(
+    ("preparation", "command", "text", "why"),
+    [
+        (
+            "netem",
+            "unshare",
+            "#!/bin/sh\necho unknown >&2\nexit 2\n",
+            "cannot delay packets: unknown",
+        ),
+        ("own_clock", "systemd-detect-virt", "#!/bin/sh\n", "shares its host's clock"),
+        ("watchdog", "find", "#!/bin/sh\n", "Patroni holds no watchdog device"),
+    ],
+)
+def test_what_a_kernel_lacks_is_said(
+    node: Path, preparation: str, command: str, text: str, why: str
+) -> None:
+    (node / command).write_text(text)
+    (node / command).chmod(0o755)
+    done = run(faults.PREPARATIONS[preparation])
+    assert done.returncode == 1
+    assert why in done.stderr

@@ -269,3 +269,21 @@ def test_nobody_may_succeed_while_patroni_is_paused(node: str, at: float, fine: 
     record = judge(evidence("paused-power", samples=samples))
     assert (record.reason == "") is fine
     assert fine or "no successor while the fault lasted: n2" in record.reason
+
+
+@pytest.mark.parametrize(("path", "fine"), [("n1 n2", True), ("n1 n2 n1", False)])
+def test_one_move_is_enough(path: str, fine: bool) -> None:
+    samples = [
+        Sample(node, FAULT - 1 + 2 * i + j / 10, "pg", node == owner)
+        for i, owner in enumerate(path.split())
+        for j in range(20)
+        for node in NODES
+    ]
+    record = judge(evidence("etcd-slow", samples=[*owners(), *samples], requests=()))
+    assert record.measured == len(path.split()) - 1
+    assert record.within_budget is fine
+
+
+def test_without_balancers_nobody_has_to_own_the_vip() -> None:
+    record = judge(evidence("etcd-slow", nodes=frozenset(), samples=(), without_power=frozenset()))
+    assert not [check for check in record.checks if "VIP" in check.name]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langflow_ha.drill import measure
-from langflow_ha.drill.model import BackgroundRun, Request, Sample, Update
+from langflow_ha.drill.model import BackgroundRun, Holders, Request, Sample, Update
 
 
 def ticks(
@@ -258,3 +258,14 @@ def test_what_a_silent_node_last_said_of_acknowledging_counts_no_more() -> None:
         Sample("n2", 1.0 + 2 * measure.STALE_S, "pg_ack", True),
     ]
     assert not measure.several(measure.acknowledging(samples))
+
+
+def test_a_move_is_from_one_single_owner_to_another_after_the_fault() -> None:
+    def line(*owners: str) -> list[Holders]:
+        return [Holders(float(i), frozenset(o), frozenset("abc")) for i, o in enumerate(owners)]
+
+    assert measure.moves(line("a", "a", "", "a"), 0) == 0
+    assert measure.moves(line("a", "", "b", "ab", "b"), 0) == 1
+    assert measure.moves(line("a", "b", "a"), 0) == 2
+    assert measure.moves(line("a", "b", "a"), 2) == 1
+    assert measure.moves([], 0) == 0

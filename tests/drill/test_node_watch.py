@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from types import ModuleType, SimpleNamespace
 
@@ -134,3 +136,14 @@ def test_a_database_acknowledges_when_it_waits_for_nobody_or_somebody_answers(
     with pytest.raises(Done):
         node_watch.postgres_by_socket("/var/run/postgresql")
     assert samples == [("pg", open_, ()), ("pg_ack", acknowledges, tuple(answer[2]))]
+
+
+def test_a_clock_that_is_set_does_not_move_the_samples(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node_watch.emit("vip", True)
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + 60)
+    node_watch.emit("vip", True)
+    first, second = (json.loads(line)["at"] for line in capfd.readouterr().out.splitlines())
+    assert 0 <= second - first < 5

@@ -172,7 +172,7 @@ def test_the_names_of_the_counted_checks_are_the_judges() -> None:
         for drill in CATALOGUE
         if drill.id in ("none", "host-freeze-3")
         for c in checks(
-            Evidence(drill, "t", 1, 0.0, (), frozenset(), frozenset(), 0.0, 1.0, 2.0, 1.0)
+            Evidence(drill, "t", 1, 0.0, (), frozenset({"n1"}), frozenset(), 0.0, 1.0, 2.0, 1.0)
         )
     }
     assert {OWNER_CHECK, *WRITABLE_CHECKS} <= names

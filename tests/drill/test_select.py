@@ -5,9 +5,10 @@ from random import Random
 
 import pytest
 from langflow_ha.drill.catalogue import CATALOGUE
-from langflow_ha.drill.select import NoTarget, refusal, targets
+from langflow_ha.drill.select import NoTarget, refusal, suited, targets
 from langflow_ha.status.decide import decide
 from langflow_ha.status.model import ClusterView, NodeStatus
+from langflow_ha.status.site import Node
 
 DRILLS = {drill.id: drill for drill in CATALOGUE}
 GROUPS = frozenset({"cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio"})
@@ -87,3 +88,18 @@ def test_no_valkey_no_build_drill() -> None:
     without = [replace(n, groups=GROUPS - {"valkey"}, valkey="", sentinel=None) for n in HEALTHY]
     assert refusal(DRILLS["none"], view(*without), []) == ""
     assert "no Valkey" in refusal(DRILLS["valkey-kill"], view(*without), [])
+
+
+def test_a_cluster_of_databases_alone_has_clients_of_its_own() -> None:
+    def machine(*groups: str) -> Node:
+        return Node("n1", "n1", "n1", frozenset(groups), ("ssh",), sudo=False)
+
+    drill = DRILLS["etcd-slow"]
+    assert suited(drill, [machine("langflow"), machine("postgresql")]) == drill
+    alone = suited(drill, [machine("etcd", "postgresql")])
+    assert alone.classes == ("sql",)
+    databases = frozenset({"etcd", "postgresql"})
+    nodes = [replace(n, groups=databases, holds_vip=False) for n in HEALTHY]
+    assert refusal(alone, view(*nodes), []) == ""
+    other = suited(DRILLS["postgres-kill"], [machine("postgresql")])
+    assert "write, and this cluster has no LangFlow" in refusal(other, view(*nodes), [])

@@ -36,6 +36,27 @@ def test_site_variables() -> None:
     assert "http_proxy_url" not in values
 
 
+def test_a_machine_with_a_kernel_of_its_own_gets_all_kernel_settings() -> None:
+    assert "base_sysctl" in inventory.variables(plan("demo"), [], ("", []))
+    values = inventory.variables(plan("v", "vms"), [], ("", []))
+    assert "base_sysctl" not in values
+    assert values["postgresql_watchdog_device"] == "/dev/watchdog1"
+
+
+def test_only_what_a_lab_cannot_have_is_not_asked_of_it() -> None:
+    found = {
+        topology: inventory.variables(plan("x", topology), [], ("", [])).get("preflight_skip")
+        for topology in ("standard", "tiers", "vms")
+    }
+    assert found == {"standard": None, "tiers": ["sizes"], "vms": ["sizes", "cpus"]}
+
+
+def test_a_group_without_nodes_is_there_too() -> None:
+    children = inventory.hosts(plan("v", "vms"))["all"]["children"]
+    assert children["langflow"] == {"hosts": {}}
+    assert list(children["etcd"]["hosts"]) == ["n1", "n2", "n3"]
+
+
 def test_a_proxy_is_not_used_inside_the_cluster() -> None:
     values = inventory.variables(
         plan("demo"), [Path("/x/extra-1.crt")], ("http://p.example:1", ["a.example"])

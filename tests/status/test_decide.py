@@ -117,3 +117,11 @@ def test_two_nodes_without_valkey_and_store_can_fail_over_with_a_witness() -> No
 def test_nobody_answers() -> None:
     verdict = decide([replace(n, error="down") for n in HEALTHY])
     assert not verdict.can_fail_over
+
+
+def test_databases_alone_have_no_vip_to_own() -> None:
+    groups = frozenset({"cluster", "etcd", "postgresql"})
+    alone = [replace(n, groups=groups, holds_vip=False, langflow=None) for n in HEALTHY]
+    assert decide(alone).because == ()
+    lost = [replace(n, postgresql="replica") for n in alone]
+    assert "0 PostgreSQL primaries (none) instead of one" in decide(lost).because

@@ -59,24 +59,49 @@ def slow_flow() -> dict[str, Any]:
 
 
 class Backlog:
-    """The runs of one repetition. `runs` and `readers` are what the judge sees."""
+    """What a cluster without LangFlow can put into one: nothing. `runs` and `readers` are what the judge sees."""
 
-    def __init__(self, site: Site, remote: Remote, api: Api) -> None:
-        self.site = site
-        self.remote = remote
-        self.api = api
+    def __init__(self) -> None:
         self.runs: list[BackgroundRun] = []
         self.mine: list[BackgroundRun] = []
         """Those that the target has."""
         self.readers: list[Reader] = []
-        self._flow = ""
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def fill(self, target: str) -> None:
         """Submit the runs, wait until the first ones have begun, and attach the readers.
 
         Raises BacklogError.
         """
+        raise BacklogError("this cluster has no LangFlow")
+
+    @property
+    def settled(self) -> bool:
+        """Whether every run of the target has a definite state; true where none was wanted."""
+        return all(run.state in DEFINITE for run in self.mine)
+
+    async def retry(self) -> None:
+        """Submit the target's runs once more under the same keys, right after the fault."""
+
+    async def start_over(self) -> None:
+        """Submit anew what was closed before it had begun: the client has learnt that it may."""
+
+    async def stop(self) -> None:
+        """Follow and read no longer; `verify.settle` takes over."""
+
+
+class LangflowBacklog(Backlog):
+    """The runs of one repetition."""
+
+    def __init__(self, site: Site, remote: Remote, api: Api) -> None:
+        super().__init__()
+        self.site = site
+        self.remote = remote
+        self.api = api
+        self._flow = ""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def fill(self, target: str) -> None:
+        """See `Backlog.fill`."""
         nodes = [node for node in self.site.nodes if "langflow" in node.groups]
         other = next((node for node in nodes if node.name != target), None)
         if other is None:
@@ -144,13 +169,8 @@ class Backlog:
                 reader.ended = answer.get("ended")
                 reader.error, reader.last = answer.get("error", ""), answer.get("last", "")
 
-    @property
-    def settled(self) -> bool:
-        """Whether every run of the target has a definite state; true where none was wanted."""
-        return all(run.state in DEFINITE for run in self.mine)
-
     async def retry(self) -> None:
-        """Submit the target's runs once more under the same keys, right after the fault."""
+        """See `Backlog.retry`."""
         jobs = await asyncio.gather(*(self._again(run) for run in self.mine))
         for run, job in zip(self.mine, jobs, strict=True):
             run.retried = job
@@ -177,7 +197,7 @@ class Backlog:
                     self.runs.append(BackgroundRun(job, run.token, time.time()))
 
     async def stop(self) -> None:
-        """Follow and read no longer; `verify.settle` takes over."""
+        """See `Backlog.stop`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

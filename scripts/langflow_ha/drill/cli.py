@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from langflow_ha.drill import plan, record, soak_cli, throughput, window
-from langflow_ha.drill.catalogue import chosen
+from langflow_ha.drill.catalogue import CATALOGUE, PROFILES, chosen
 from langflow_ha.drill.guard import ProductionOption, confirm_production
 from langflow_ha.drill.model import Drill, Record
 from langflow_ha.drill.publish import write_metrics, write_page
@@ -41,8 +41,8 @@ app.command("soak")(soak_cli.soak)
 
 
 def _drills(ids: list[str] | None, profile: str) -> tuple[Drill, ...]:
-    if profile not in ("short", "full"):
-        raise typer.BadParameter(f"{profile!r}: short or full", param_hint="--profile")
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"{profile!r}: {', '.join(PROFILES)}", param_hint="--profile")
     try:
         return chosen(ids or [], profile)
     except KeyError as error:
@@ -59,7 +59,7 @@ def list_drills() -> None:
         table.add_column(name)
     for name in ("runs", "profile"):
         table.add_column(name, no_wrap=True)
-    for drill in chosen([], "full"):
+    for drill in CATALOGUE:
         table.add_row(
             drill.id, drill.title, plan.limit(drill), str(drill.repetitions), drill.profile
         )
@@ -76,7 +76,7 @@ def run(
         typer.Option("--drill", "-d", help="Id of a drill (repeatable); default: the profile."),
     ] = None,
     repeat: Annotated[int, typer.Option(help="Repetitions; 0: what the catalogue says.")] = 1,
-    profile: Annotated[str, typer.Option(help="short or full.")] = "short",
+    profile: Annotated[str, typer.Option(help="short, full (includes short) or kernel.")] = "short",
     every: Annotated[
         bool, typer.Option("--all", help="The full profile, with the repetitions of the catalogue.")
     ] = False,

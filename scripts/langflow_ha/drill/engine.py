@@ -17,12 +17,12 @@ from dataclasses import replace
 
 import httpx
 
-from langflow_ha.drill import measure, verify
+from langflow_ha.drill import measure
 from langflow_ha.drill.backlog import Backlog, BacklogError
 from langflow_ha.drill.faults import FAULTS, PREPARATIONS, PREPARE_S
-from langflow_ha.drill.http import Api, ApiError
+from langflow_ha.drill.http import ApiError
 from langflow_ha.drill.judge import Evidence, judge, skipped
-from langflow_ha.drill.load import Load
+from langflow_ha.drill.load import Clients
 from langflow_ha.drill.model import Acknowledged, Drill, Record
 from langflow_ha.drill.orders import (
     Order,
@@ -33,7 +33,7 @@ from langflow_ha.drill.orders import (
     randomness,
     undo_after_s,
 )
-from langflow_ha.drill.select import NoTarget, refusal, targets, unfit
+from langflow_ha.drill.select import NoTarget, refusal, suited, targets, unfit
 from langflow_ha.drill.series import timed
 from langflow_ha.drill.traces import active_faults
 from langflow_ha.drill.watch import Watchers
@@ -52,7 +52,7 @@ INVOCATION = "systemctl show --property=InvocationID --value langflow.service"
 
 View = Callable[[], Awaitable[ClusterView]]
 Say = Callable[[str], None]
-MakeLoad = Callable[[], Load]
+MakeLoad = Callable[[], Clients]
 
 
 class Engine:
@@ -63,7 +63,6 @@ class Engine:
         site: Site,
         remote: Remote,
         view: View,
-        api: Api,
         make_load: MakeLoad,
         say: Say,
         seed: int = 0,
@@ -71,7 +70,6 @@ class Engine:
         self.site = site
         self.remote = remote
         self.view = view
-        self.api = api
         self.make_load = make_load
         self.say = say
         self.seed = seed
@@ -79,7 +77,7 @@ class Engine:
     async def run(self, drill: Drill, repetition: int = 1, *, integrity: bool = True) -> Record:
         """Run one repetition and return its record; never raises for what the cluster does."""
         started = time.time()
-        drill = drawn(drill, self.seed, repetition)
+        drill = drawn(suited(drill, self.site.nodes), self.seed, repetition)
         random = randomness(drill, self.seed, repetition)
         try:
             view = await self.view()
@@ -92,7 +90,7 @@ class Engine:
         self.say(f"{drill.title}{': ' + ', '.join(names) if names else ''}")
         watchers = Watchers(self.site, self.remote)
         load = self.make_load()
-        backlog = Backlog(self.site, self.remote, self.api)
+        backlog = load.backlog(self.site, self.remote)
         try:
             if silent := await watchers.start():
                 reason = f"no samples from {', '.join(silent)}: is python3 there?"
@@ -144,7 +142,7 @@ class Engine:
         repetition: int,
         started: float,
         names: tuple[str, ...],
-        load: Load,
+        load: Clients,
         watchers: Watchers,
         backlog: Backlog,
     ) -> Evidence:
@@ -183,8 +181,8 @@ class Engine:
             requests=load.requests,
             samples=watchers.samples,
             acknowledged=load.acknowledged,
-            runs=[*load.heavy.runs, *backlog.runs],
-            hooks=load.heavy.hooks,
+            runs=[*load.runs, *backlog.runs],
+            hooks=load.hooks,
             readers=backlog.readers,
             restarted=sorted(name for name, id_ in before.items() if after.get(name) != id_),
             trouble=trouble,
@@ -248,7 +246,7 @@ class Engine:
                 return f"no background runs in {names[0]}: {error}"
         return ""
 
-    async def _hold(self, drill: Drill, load: Load, fault_at: float, backlog: Backlog) -> None:
+    async def _hold(self, drill: Drill, load: Clients, fault_at: float, backlog: Backlog) -> None:
         """Keep the fault for its time; longer, up to the bound, until the client has recovered."""
         classes = drill.budget.classes or drill.classes
         while (lasted := time.time() - fault_at) < drill.hold_max_s:
@@ -290,7 +288,7 @@ class Engine:
         undo.done = True
         return "; ".join(trouble)
 
-    async def _steady(self, drill: Drill, load: Load, since: float) -> tuple[float | None, str]:
+    async def _steady(self, drill: Drill, load: Clients, since: float) -> tuple[float | None, str]:
         """Wait until the cluster is as healthy as before; return the time it took, or why not."""
         reason = "was not asked"
         while time.time() - since < drill.steady_s:
@@ -302,35 +300,34 @@ class Engine:
             await asyncio.sleep(POLL_S)
         return None, f"not within {drill.steady_s:g} s: {reason}"
 
-    async def _verify(self, evidence: Evidence, load: Load, *, integrity: bool) -> Evidence:
+    async def _verify(self, evidence: Evidence, load: Clients, *, integrity: bool) -> Evidence:
         """Ask the cluster for everything that it acknowledged, and for its own integrity check."""
         lost, unverified = await self._missing(load)
-        await verify.settle(self.api, evidence.runs, SETTLE_S)
-        await verify.count_hooks(self.api, evidence.hooks)
+        await load.settle(evidence.runs, SETTLE_S)
         found: str | None = None
-        if integrity and not unverified:
-            found = await self._integrity()
+        nodes = [node for node in self.site.nodes if "langflow" in node.groups]
+        if integrity and nodes and not unverified:
+            found = await self._integrity(nodes[0])
         return replace(evidence, lost=lost, unverified=unverified, integrity=found)
 
-    async def _missing(self, load: Load) -> tuple[list[Acknowledged], str]:
+    async def _missing(self, load: Clients) -> tuple[list[Acknowledged], str]:
         writes = load.acknowledged
         limit = time.monotonic() + VERIFY_S
         while True:
             try:
-                lost = await verify.missing(self.api, writes, load.heavy.updates)
-            except (httpx.HTTPError, ApiError, ValueError) as error:
+                lost = await load.missing()
+            except (httpx.HTTPError, ApiError, RemoteError, ValueError) as error:
                 if time.monotonic() > limit:
                     return [], f"could not be verified: {error or type(error).__name__}"
                 await asyncio.sleep(POLL_S)
                 continue
             kept = [write for write in writes if write not in lost]
-            with contextlib.suppress(httpx.HTTPError, ApiError):
-                await self.api.clean(kept)
+            with contextlib.suppress(httpx.HTTPError, ApiError, RemoteError):
+                await load.clean(kept)
             return lost, ""
 
-    async def _integrity(self) -> str:
+    async def _integrity(self, node: Node) -> str:
         """Return "" when `check-integrity` is clean on a LangFlow node, its last lines otherwise."""
-        node = next(node for node in self.site.nodes if "langflow" in node.groups)
         try:
             done = await self.remote.run(node, INTEGRITY, timeout=INTEGRITY_S)
         except RemoteError as error:

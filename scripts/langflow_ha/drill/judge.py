@@ -82,6 +82,9 @@ def measured(evidence: Evidence) -> float | None:
         return measure.settled_last(e.runs, e.targets, e.fault_at)
     if budget.kind is BudgetKind.RELEASE:
         return max(measure.release(e.samples, target, e.fault_at) for target in e.targets)
+    if budget.kind is BudgetKind.MOVES:
+        lines = (measure.holders(e.samples, kind) for kind in ("vip", "pg", "valkey"))
+        return float(max(measure.moves(line, e.fault_at) for line in lines))
     return e.steady_s
 
 
@@ -89,16 +92,6 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
     """Return everything that must hold besides the budget."""
     e = evidence
     line = [p for p in measure.holders(e.samples, "vip") if p.at >= e.fault_at - 2]
-    windows = [(e.fault_at, e.fault_at + e.drill.handover_s)]
-    if e.drill.return_s:
-        windows.append((e.undo_at, e.undo_at + e.drill.return_s))
-    powered = [p for p in line if p.at > e.undo_at or not e.without_power]
-    in_fault = [p for p in line if p.at <= e.undo_at and e.without_power]
-    wrong = measure.wrong_owner_counts(powered, e.nodes, windows)
-    wrong += measure.wrong_owner_counts(in_fault, e.nodes - e.without_power, windows)
-    if e.without_power == e.nodes:
-        # Nobody is there to own it until the steady state; two owners stay wrong all the time.
-        wrong = measure.several(line)
     found = [
         Check("the drill itself", not e.trouble, e.trouble),
         Check("steady state afterwards", e.steady_s is not None, e.unsteady),
@@ -107,8 +100,7 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
             not e.lost and not e.unverified,
             e.unverified or f"{len(e.lost)} of {len(e.acknowledged)} lost",
         ),
-        Check("VIP owners were watched", len(line) > 0, f"{len(line)} samples"),
-        Check("exactly one VIP owner outside the hand-over", not wrong, _points(wrong, e.fault_at)),
+        *_owner_checks(e, line),
         _one_database(e),
         *_client_checks(e),
         *_backlog_checks(e),
@@ -125,6 +117,26 @@ def checks(evidence: Evidence) -> tuple[Check, ...]:
     if e.integrity is not None:
         found.append(Check("langflow check-integrity", not e.integrity, e.integrity))
     return (*found, *e.extra_checks)
+
+
+def _owner_checks(e: Evidence, line: Sequence[Holders]) -> list[Check]:
+    """Judge who owned the VIP, where there are balancers for one."""
+    if not e.nodes:
+        return []
+    windows = [(e.fault_at, e.fault_at + e.drill.handover_s)]
+    if e.drill.return_s:
+        windows.append((e.undo_at, e.undo_at + e.drill.return_s))
+    powered = [p for p in line if p.at > e.undo_at or not e.without_power]
+    in_fault = [p for p in line if p.at <= e.undo_at and e.without_power]
+    wrong = measure.wrong_owner_counts(powered, e.nodes, windows)
+    wrong += measure.wrong_owner_counts(in_fault, e.nodes - e.without_power, windows)
+    if e.without_power == e.nodes:
+        # Nobody is there to own it until the steady state; two owners stay wrong all the time.
+        wrong = measure.several(line)
+    return [
+        Check("VIP owners were watched", len(line) > 0, f"{len(line)} samples"),
+        Check("exactly one VIP owner outside the hand-over", not wrong, _points(wrong, e.fault_at)),
+    ]
 
 
 def _one_database(e: Evidence) -> Check:

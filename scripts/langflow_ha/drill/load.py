@@ -14,21 +14,59 @@ import secrets
 import ssl
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
 
 import httpx
 
+from langflow_ha.drill import verify
+from langflow_ha.drill.backlog import Backlog, LangflowBacklog
 from langflow_ha.drill.heavy import HeavyClients, judged
 from langflow_ha.drill.http import FLOW_PREFIX, Api, fetch_fresh
-from langflow_ha.drill.model import Acknowledged, Answer, Request
+from langflow_ha.drill.model import Acknowledged, Answer, BackgroundRun, Hook, Request
+from langflow_ha.status.remote import Remote
+from langflow_ha.status.site import Site
 
 OUTSTANDING = 120
 UI_PATH = "/health"
 """Answered by LangFlow in 3 ms, without a database: the gap is the balancers' and LangFlow's alone."""
 
 
-class Load:
+class Clients(Protocol):
     """A client population. `requests` and `acknowledged` grow while it runs."""
+
+    requests: list[Request]
+    acknowledged: list[Acknowledged]
+
+    @property
+    def runs(self) -> list[BackgroundRun]:
+        """Return the background runs that were accepted."""
+
+    @property
+    def hooks(self) -> list[Hook]:
+        """Return the webhook calls that were accepted."""
+
+    def backlog(self, site: Site, remote: Remote) -> Backlog:
+        """Return what can put runs into one node before it is taken away."""
+
+    def start(self, classes: Iterable[str]) -> None:
+        """Begin to send; returns at once."""
+
+    async def stop(self) -> float:
+        """Stop sending, wait for what is on its way (bounded); return when sending ended."""
+
+    async def missing(self) -> list[Acknowledged]:
+        """Return the acknowledged writes that are not there; raises what its way to them raises."""
+
+    async def clean(self, writes: list[Acknowledged]) -> None:
+        """Delete what was written."""
+
+    async def settle(self, runs: Sequence[BackgroundRun], seconds: float) -> None:
+        """Follow what is still open to its end, at most for that long, and count how often each thing ran."""
+
+
+class Load:
+    """`Clients` of LangFlow."""
 
     def __init__(self, url: str, context: ssl.SSLContext | None, api: Api) -> None:
         self.url = url
@@ -55,15 +93,29 @@ class Load:
             "login": (20.0, self.heavy.login),
         }
 
+    @property
+    def runs(self) -> list[BackgroundRun]:
+        """See `Clients.runs`."""
+        return self.heavy.runs
+
+    @property
+    def hooks(self) -> list[Hook]:
+        """See `Clients.hooks`."""
+        return self.heavy.hooks
+
+    def backlog(self, site: Site, remote: Remote) -> Backlog:
+        """See `Clients.backlog`."""
+        return LangflowBacklog(site, remote, self.api)
+
     def start(self, classes: Iterable[str]) -> None:
-        """Begin to send; returns at once."""
+        """See `Clients.start`."""
         for cls in classes:
             interval, action = self.classes[cls]
             self._outstanding[cls] = set()
             self._tasks.append(asyncio.create_task(self._schedule(cls, interval, action)))
 
     async def stop(self) -> float:
-        """Stop sending, wait for what is on its way (bounded by its time-outs); return when sending ended."""
+        """See `Clients.stop`."""
         ended = time.time()
         for task in self._tasks:
             task.cancel()
@@ -78,6 +130,19 @@ class Load:
         await asyncio.gather(*waiting, return_exceptions=True)
         self.heavy.stop()
         return ended
+
+    async def missing(self) -> list[Acknowledged]:
+        """See `Clients.missing`."""
+        return await verify.missing(self.api, self.acknowledged, self.heavy.updates)
+
+    async def clean(self, writes: list[Acknowledged]) -> None:
+        """See `Clients.clean`."""
+        await self.api.clean(writes)
+
+    async def settle(self, runs: Sequence[BackgroundRun], seconds: float) -> None:
+        """See `Clients.settle`."""
+        await verify.settle(self.api, runs, seconds)
+        await verify.count_hooks(self.api, self.hooks)
 
     async def _schedule(
         self, cls: str, interval: float, action: Callable[[], Awaitable[Answer]]

@@ -244,6 +244,18 @@ def changes(line: Sequence[Holders], origin: float) -> tuple[tuple[float, tuple[
     return tuple(found)
 
 
+def moves(line: Iterable[Holders], since: float) -> int:
+    """Count how often the single owner after `since` was another one than before; a moment without one is no move."""
+    owner: frozenset[str] = frozenset()
+    count = 0
+    for point in line:
+        if len(point.owners) != 1 or point.owners == owner:
+            continue
+        count += bool(owner) and point.at >= since
+        owner = point.owners
+    return count
+
+
 def wrong_owner_counts(
     line: Iterable[Holders], expected: frozenset[str], windows: Sequence[tuple[float, float]]
 ) -> list[Holders]:

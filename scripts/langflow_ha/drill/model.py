@@ -29,6 +29,8 @@ class BudgetKind(StrEnum):
     """From the undo (giving the power back, say) to the steady state, seconds."""
     SETTLED = "settled"
     """From the fault to the definite state of the last background run that the target had, seconds."""
+    MOVES = "moves"
+    """How often the VIP, the primary or the Valkey master went to another node, whichever did most, a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Drill:
     row: str = ""
     """Row of the fault catalogue that it covers."""
     profile: str = "short"
-    """`short` drills belong to every run, `full` ones only to a full run."""
+    """`short` drills belong to every run, `full` ones only to a full run, `kernel` ones to neither."""
     hold_s: float = 8.0
     """How long the fault lasts at least."""
     hold_max_s: float = 30.0

@@ -2,7 +2,8 @@
 
 Streamed to `python3 -u - <json>` over SSH, so it needs nothing but the standard library there;
 psycopg2 is used when the node has it (Patroni does), Patroni's REST API otherwise. Prints one JSON
-line per sample, stamped by the node's own clock (CLOCK_REALTIME, seconds).
+line per sample, stamped by the node's own clock (seconds since the epoch) as it was at the start: a clock that is
+set meanwhile does not move the samples.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 VIP_INTERVAL_S = 0.05
 ROLE_INTERVAL_S = 0.15
+CLOCK_S = time.time() - time.monotonic()
 LIFETIME_S = 3600
 """A watcher that lost its controller ends by itself."""
 
@@ -42,7 +44,7 @@ select not pg_is_in_recovery() and not current_setting('transaction_read_only'):
 
 def emit(kind: str, value: bool | None, by: Sequence[str] = ()) -> None:
     """Print one sample; a single short write, so lines of several processes do not mix."""
-    sample = {"at": time.time(), "kind": kind, "value": value, "by": list(by)}
+    sample = {"at": CLOCK_S + time.monotonic(), "kind": kind, "value": value, "by": list(by)}
     os.write(1, (json.dumps(sample) + "\n").encode())
 
 

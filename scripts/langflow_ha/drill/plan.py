@@ -14,7 +14,7 @@ from langflow_ha.drill.measure import quantile
 from langflow_ha.drill.model import Drill, Outcome
 from langflow_ha.drill.orders import phases, undo_after_s
 from langflow_ha.drill.record import figure
-from langflow_ha.drill.select import NoTarget, refusal, targets
+from langflow_ha.drill.select import NoTarget, refusal, suited, targets
 from langflow_ha.drill.series import TimedRecord
 from langflow_ha.drill.traces import active_faults
 from langflow_ha.status.gather import gather
@@ -61,6 +61,7 @@ def planned(
     `active` are traces of other faults, `past` all records of the site. The choice of nodes is
     that of `select.targets`; where it is random (`everybody`), the order may differ in the run.
     """
+    drill = suited(drill, site.nodes)
     refused = refusal(drill, view, active)
     names: tuple[str, ...] = ()
     try:

@@ -16,7 +16,7 @@ from langflow_ha.drill.measure import quantile
 from langflow_ha.drill.model import Check, ClassStats, Outcome, Record
 from langflow_ha.drill.series import Series, TimedRecord, Timeline
 
-UNITS = {"failed": "requests"}
+UNITS = {"failed": "requests", "moves": "moves"}
 MANY = 10
 """From so many repetitions on the 95th percentile is judged, the maximum below."""
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
+from langflow_ha.drill.catalogue.classes import DATABASE
 from langflow_ha.drill.faults import FAULTS
 from langflow_ha.drill.model import Drill, Request
 from langflow_ha.status.model import ClusterView
+from langflow_ha.status.site import Node
 
 
 class NoTarget(Exception):  # noqa: N818 - it is an answer, not an error
@@ -82,12 +86,21 @@ def _single(names: tuple[str, ...], what: str) -> tuple[str, ...]:
     return names
 
 
+def suited(drill: Drill, nodes: Sequence[Node]) -> Drill:
+    """Return the drill with the clients that the site has: of LangFlow, or of its database alone."""
+    if any("langflow" in node.groups for node in nodes):
+        return drill
+    return replace(drill, classes=DATABASE)
+
+
 def refusal(drill: Drill, view: ClusterView, active: list[str]) -> str:
     """Return why the drill must not run now, "" when it may.
 
     `active` are traces of another fault on the nodes. A drill on a cluster that is not healthy
     would measure the illness and could make it worse.
     """
+    if alien := [cls for cls in drill.budget.classes if cls not in drill.classes]:
+        return f"its budget is about {', '.join(alien)}, and this cluster has no LangFlow"
     if active:
         return f"another fault is active: {active[0]}"
     if not view.verdict.can_fail_over:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
+from langflow_ha.drill.database_load import DatabaseLoad
 from langflow_ha.drill.engine import Engine, Say
 from langflow_ha.drill.http import Api, ApiError, client, tls_context
 from langflow_ha.drill.load import Load
@@ -77,16 +78,17 @@ async def session(
     # A polite end from outside is an interruption too: the fault is undone first.
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+    async def view() -> ClusterView:
+        return await gather(site, connection)
+
     with only_one(site):
+        if not any("langflow" in node.groups for node in site.nodes):
+            yield Engine(site, connection, view, lambda: DatabaseLoad(site, connection), say, seed)
+            return
         api = await logged_in(site)
         context = tls_context(site.ca_file)
-
-        async def view() -> ClusterView:
-            return await gather(site, connection)
-
         try:
-            yield Engine(
-                site, connection, view, api, lambda: Load(site.url, context, api), say, seed
-            )
+            yield Engine(site, connection, view, lambda: Load(site.url, context, api), say, seed)
         finally:
             await api.close()

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import Lab
+from langflow_ha.lab.model import CONTAINER, GROUPS, VM, Lab
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -30,9 +30,9 @@ def hosts(lab: Lab) -> dict[str, Any]:
             }
         }
     }
-    for node in lab.nodes:
-        for group in node.groups:
-            groups.setdefault(group, {"hosts": {}})["hosts"][node.name] = {}
+    for group in GROUPS:
+        members = [node.name for node in lab.nodes if group in node.groups]
+        groups[group] = {"hosts": {name: {} for name in members}}
     options = f"-o UserKnownHostsFile={lab.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     return {
         "all": {
@@ -57,17 +57,29 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         "vip_router_id": 51,
         "langflow_ha_mode": lab.mode,
         "storage_backend": "minio",
-        # A container shares the clock of its host, and must not set it.
+        # A container shares the clock of its host, and must not set it; a VM of a lab has no server to ask.
         "time_sync_enabled": False,
         "site_environment": "test",
-        # A container has no disk of its own, and shares the kernel: only settings of the network are its own.
+        # No node of a lab has a disk for the store alone.
         "minio_allow_root_disk": True,
-        "base_sysctl": {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"},
         "operator_networks": [lab.subnet, lab.subnet6],
     }
-    if lab.topology == "tiers":
-        # One node for all state is enough to see tiers work; no site may do that.
-        values["preflight_skip"] = ["sizes"]
+    if any(node.kind == CONTAINER for node in lab.nodes):
+        # A container shares the kernel: only settings of the network are its own.
+        values["base_sysctl"] = {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"}
+    skipped = []
+    if lab.topology != "standard":
+        # One node for all state is enough to see tiers work, and databases without LangFlow to see how they
+        # take a fault; no site may do that.
+        skipped.append("sizes")
+    if any(node.kind == VM for node in lab.nodes):
+        # User-mode Linux runs on one processor, its first watchdog is a program outside, and Debian's is built
+        # without nftables for IP.
+        skipped.append("cpus")
+        values["postgresql_watchdog_device"] = "/dev/watchdog1"
+        values["firewall_enabled"] = False
+    if skipped:
+        values["preflight_skip"] = skipped
     if extra_cas:
         values["extra_ca_certificates"] = [str(path) for path in extra_cas]
     if url:

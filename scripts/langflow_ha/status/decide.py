@@ -66,7 +66,7 @@ def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
     """Return what is wrong before anything is lost."""
     found = [f"{n.name} does not answer: {n.error}" for n in nodes if n.error]
     owners = [n.name for n in nodes if n.holds_vip]
-    if len(owners) != 1:
+    if _members(nodes, "balancer") and len(owners) != 1:
         found.append(
             f"the VIP has {len(owners)} owners ({', '.join(owners) or 'none'}) instead of one"
         )

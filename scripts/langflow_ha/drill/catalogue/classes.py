@@ -4,4 +4,6 @@ from __future__ import annotations
 
 ALL = ("ui", "api", "write", "upload", "run")
 WIDE = (*ALL, "update", "stream", "background", "webhook")
+DATABASE = ("sql",)
+"""Where there is no LangFlow, whatever a drill says."""
 QUEUE = ("ui", "api", "write", "build", "background")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langflow_ha.drill.faults import database, edge, host, langflow, queue, store
+from langflow_ha.drill.faults import database, edge, host, kernel, langflow, queue, store
 from langflow_ha.drill.faults.prepare import PREPARATIONS, PREPARE_S
 from langflow_ha.drill.faults.script import (
     Around,
@@ -27,6 +27,6 @@ __all__ = [
 
 FAULTS: dict[str, Fault] = {
     fault.id: fault
-    for section in (host, edge, langflow, database, queue, store)
+    for section in (host, edge, langflow, database, queue, store, kernel)
     for fault in section.FAULTS
 }

@@ -1,4 +1,4 @@
-"""States that a drill brings its targets into before the load starts; nothing is broken by them.
+"""States that a drill brings its targets into, or asks of them, before the load starts; nothing is broken by them.
 
 Shell text, run as root by bash. A failure is a reason to skip the drill, so it says why on stderr.
 """
@@ -80,9 +80,32 @@ fi
 leads || { echo "Valkey's master could not be brought here" >&2; exit 1; }
 """
 
+# In a network namespace that ends with the command: nothing of the node is touched.
+_NETEM = """\
+try="tc qdisc add dev lo root handle 1: prio bands 4 && tc qdisc add dev lo parent 1:4 netem delay 1ms \\
+  && tc filter add dev lo parent 1: protocol ip u32 match ip dst 192.0.2.1 flowid 1:4"
+why=$(unshare --net sh -c "$try" 2>&1) || { echo "this kernel cannot delay packets: $why" >&2; exit 1; }
+"""
+
+# A container that may set the clock sets its host's.
+_OWN_CLOCK = """\
+! systemd-detect-virt --quiet --container || { echo "a container shares its host's clock" >&2; exit 1; }
+date -s "@$(date +%s.%N)" >/dev/null
+"""
+
+# The primary's Patroni has it open; a standby's never does.
+_WATCHDOG = """\
+pid=$(systemctl show --property=MainPID --value patroni.service)
+find /proc/$pid/fd -lname '/dev/watchdog*' 2>/dev/null | grep -q . \\
+  || { echo "Patroni holds no watchdog device (postgresql_watchdog_mode, postgresql_watchdog_device)" >&2; exit 1; }
+"""
+
 PREPARATIONS = {
     "etcd_leader_here": _ETCD_LEADER_HERE,
     "primary_here": _PRIMARY_HERE,
     "primary_elsewhere": _PRIMARY_ELSEWHERE,
     "primary_and_master_here": _PRIMARY_HERE + _MASTER_HERE,
+    "netem": _NETEM,
+    "own_clock": _OWN_CLOCK,
+    "watchdog": _WATCHDOG,
 }
