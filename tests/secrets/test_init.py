@@ -219,3 +219,13 @@ def test_what_was_kept_is_not_mistaken_for_a_secret_of_the_site(site: tuple[Path
     set_by_command(site, KEY, "--from-file", "-", stdin=LANGFLOWS_OWN)
     assert init_secrets(*site, "demo").created == ()
     assert read(site)[KEY] == LANGFLOWS_OWN
+
+
+def test_the_stores_key_changes_with_its_name(site: tuple[Path, Path]) -> None:
+    init_secrets(*site, "demo")
+    before = read(site)
+    words = ["init", "-i", str(site[0]), "--vault-password-file", str(site[1])]
+    result = CliRunner().invoke(app, [*words, "--rotate", "object_store_secret_key"])
+    assert result.exit_code == 0, result.output
+    changed = {name for name, value in read(site).items() if value != before[name]}
+    assert changed == {"secret_object_store_access_key", "secret_object_store_secret_key"}

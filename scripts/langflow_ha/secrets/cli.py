@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from langflow_ha.preflight.secret_forms import PREVIOUS
-from langflow_ha.secrets.catalogue import full_name
+from langflow_ha.secrets.catalogue import full_name, rotated_together
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths, set_secret
 from langflow_ha.secrets.vault import Vault, VaultError
 
@@ -60,7 +60,7 @@ def init(
 ) -> None:
     """Make every secret that the site lacks, and its CA; never overwrite one that exists."""
     try:
-        names = [full_name(name) for name in rotate or []]
+        names = rotated_together([full_name(name) for name in rotate or []])
         if create_vault_password_file and create_password_file(vault_password_file):
             typer.echo(f"made {vault_password_file}: keep a copy, without it the vault stays shut")
         site = site_name or _site_name(inventory)
