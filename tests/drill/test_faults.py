@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -43,6 +44,7 @@ test "$1" = -s || exec /bin/date "$@"
 echo "date $*" >> "$NOTES"
 """
 PART = "drive2/langflow/files/user/drill-large-1.txt/uuid/part.1"
+FORMAT = ".minio.sys/format.json"
 AROUND = Around(
     ("10.0.0.2", "10.0.0.3"), ("fd00::2", "fd00::3"), ("10.0.0.9",), ("fd00::9",), ("n1", "n2")
 )
@@ -67,6 +69,9 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     part = tmp_path / PART
     part.parent.mkdir(parents=True)
     part.write_bytes(bytes(range(256)) * 32)
+    for drive in ("drive1", "drive2"):
+        (tmp_path / drive / ".minio.sys").mkdir(parents=True)
+        (tmp_path / drive / FORMAT).write_text("x")
     for name, text in (("patronictl", PATRONICTL), ("runuser", "#!/bin/sh\necho 10.0.0.3\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -144,7 +149,9 @@ def test_every_fault_can_be_injected_and_undone_twice(node: Path, fault: faults.
         "kill -KILL $(", "true $("
     )
     assert run(shutdown).returncode == 0
-    (node / PART).write_bytes(bytes(range(256)) * 32)  # healed
+    for part in (node / PART, node / "drive2" / FORMAT):  # healed
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(bytes(range(256)) * 32)
     for _ in range(2):
         undone = run(faults.undo_script(fault))
         assert undone.returncode == 0, undone.stderr
@@ -400,6 +407,66 @@ def test_a_file_of_somebody_else_never_rots(node: Path) -> None:
     done = run(inject("bit_rot"))
     assert done.returncode != 0
     assert "no part of the clients' large file" in done.stderr
+
+
+@pytest.fixture
+def drives(node: Path) -> tuple[Path, Path]:
+    """Two drives of a MinIO with one object that was stored two minutes ago."""
+    found = (node / "drive1", node / "drive2")
+    for drive in found:
+        file = drive / "langflow/files/old.txt/xl.meta"
+        file.parent.mkdir(parents=True)
+        file.write_text("x")
+        os.utime(file, (time.time() - 120,) * 2)
+    return found
+
+
+def fill(drives: tuple[Path, Path]) -> None:
+    shutil.copytree(drives[0], drives[1], dirs_exist_ok=True)
+
+
+def test_an_emptied_drive_that_is_filled_again_is_well(drives: tuple[Path, Path]) -> None:
+    done = run(inject("drive_emptied"))
+    assert done.returncode == 0, done.stderr
+    assert (list(drives[1].iterdir()), (drives[0] / ".minio.sys").exists()) == ([], True)
+    fill(drives)
+    undone = run(faults.undo_script(faults.FAULTS["drive_emptied"]))
+    assert undone.returncode == 0, undone.stderr
+    assert list((drives[0].parent / "run").iterdir()) == []
+
+
+def test_what_is_still_on_its_way_is_not_asked_for(drives: tuple[Path, Path]) -> None:
+    run(inject("drive_emptied"))
+    fill(drives)
+    (drives[0] / "langflow/files/new.txt").mkdir()
+    (drives[0] / "langflow/files/new.txt/xl.meta").write_text("x")
+    assert run(faults.undo_script(faults.FAULTS["drive_emptied"])).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("langflow/files/old.txt/xl.meta", "without a part on it: 1"),
+        (FORMAT, "without a part on it: all"),
+    ],
+)
+def test_a_drive_that_is_not_filled_is_told(
+    drives: tuple[Path, Path], harm: str, words: str
+) -> None:
+    run(inject("drive_emptied"))
+    fill(drives)
+    (drives[1] / harm).unlink()
+    undone = run(faults.undo_script(faults.FAULTS["drive_emptied"]))
+    assert undone.returncode != 0
+    assert words in undone.stderr
+
+
+def test_a_directory_without_a_format_is_never_emptied(node: Path) -> None:
+    (node / "drive2" / FORMAT).unlink()
+    done = run(inject("drive_emptied"))
+    assert done.returncode != 0
+    assert "no drive of MinIO's" in done.stderr
+    assert (node / PART).exists()
 
 
 def test_the_sentinels_go_where_the_master_is_not(node: Path) -> None:

@@ -182,6 +182,8 @@ def test_there_are_enough_bad_inventories() -> None:
             "external_s3_bucket": "langflow",
             "groups": {"minio": []},
         },
+        # As LangFlow generates it, and what it took the place of.
+        {"secret_langflow_secret_key": "k" * 43, "previous_secret_langflow_secret_key": "x"},
         {"vip_ipv6": "", "vip_fqdn": ""},
         {"vip_router_id": "51", "site_environment": "test"},
         {

@@ -159,3 +159,73 @@ def test_command_line(tmp_path: Path) -> None:
         shown.output.strip()
         == read((inventory, tmp_path / "pw"))["secret_langflow_superuser_password"]
     )
+
+
+KEY = "secret_langflow_secret_key"
+LANGFLOWS_OWN = "k" * 43
+"""What LangFlow generates: base64 of 32 bytes without its padding."""
+
+
+def set_by_command(site: tuple[Path, Path], *arguments: str, stdin: str = "") -> tuple[int, str]:
+    words = ["set", *arguments, "-i", str(site[0]), "--vault-password-file", str(site[1])]
+    result = CliRunner().invoke(app, words, input=stdin)
+    return result.exit_code, result.output
+
+
+def test_a_key_from_elsewhere_is_taken_over_and_back(site: tuple[Path, Path]) -> None:
+    init_secrets(*site, "demo")
+    before = read(site)
+    code, output = set_by_command(
+        site, "langflow-secret-key", "--from-file", "-", stdin=f"{LANGFLOWS_OWN}\n"
+    )
+    assert code == 0, output
+    assert LANGFLOWS_OWN not in output
+    assert read(site) == {**before, KEY: LANGFLOWS_OWN, f"previous_{KEY}": before[KEY]}
+    assert mode(paths(site[0])[0]) == 0o600
+    assert set_by_command(site, "langflow-secret-key", "--previous")[0] == 0
+    assert read(site) == {**before, f"previous_{KEY}": LANGFLOWS_OWN}
+
+
+def test_the_same_value_again_keeps_what_was_before_it(site: tuple[Path, Path]) -> None:
+    init_secrets(*site, "demo")
+    for _ in range(2):
+        set_by_command(site, KEY, "--from-file", "-", stdin=LANGFLOWS_OWN)
+    assert read(site)[f"previous_{KEY}"] != LANGFLOWS_OWN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        ((KEY, "--from-file", "-"), "too-short", "no Fernet key"),
+        (("valkey", "--from-file", "-"), "", "not empty"),
+        (("valkey", "--from-file", "/nowhere"), "", "No such file"),
+        ((KEY,), "", "give one of"),
+        ((KEY, "--previous"), "", "no earlier value"),
+        (("nothing-like-it", "--previous"), "", "no single secret fits"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(
+    site: tuple[Path, Path], arguments: tuple[str, ...], stdin: str, words: str
+) -> None:
+    init_secrets(*site, "demo")
+    before = read(site)
+    code, output = set_by_command(site, *arguments, stdin=stdin)
+    assert (code, words in output) == (1, True), output
+    assert read(site) == before
+
+
+def test_what_was_kept_is_not_mistaken_for_a_secret_of_the_site(site: tuple[Path, Path]) -> None:
+    init_secrets(*site, "demo")
+    set_by_command(site, KEY, "--from-file", "-", stdin=LANGFLOWS_OWN)
+    assert init_secrets(*site, "demo").created == ()
+    assert read(site)[KEY] == LANGFLOWS_OWN
+
+
+def test_the_stores_key_changes_with_its_name(site: tuple[Path, Path]) -> None:
+    init_secrets(*site, "demo")
+    before = read(site)
+    words = ["init", "-i", str(site[0]), "--vault-password-file", str(site[1])]
+    result = CliRunner().invoke(app, [*words, "--rotate", "object_store_secret_key"])
+    assert result.exit_code == 0, result.output
+    changed = {name for name, value in read(site).items() if value != before[name]}
+    assert changed == {"secret_object_store_access_key", "secret_object_store_secret_key"}

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from langflow_ha.drill import plan, record, soak_cli, throughput, window
+from langflow_ha.drill import file_rates, plan, record, soak_cli, throughput, window
 from langflow_ha.drill.catalogue import CATALOGUE, PROFILES, chosen
 from langflow_ha.drill.guard import ProductionOption, confirm_production
 from langflow_ha.drill.model import Drill, Record
@@ -217,3 +217,24 @@ def measure_throughput(
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
     console.print(throughput.table(results))
+
+
+@app.command("files")
+def measure_files(
+    name: LabOption = "",
+    inventory: InventoryOption = None,
+    vault_password_file: VaultOption = None,
+    count: Annotated[int, typer.Option(help="Files.")] = 200,
+    clients: Annotated[int, typer.Option(help="Clients at a time.")] = 4,
+    size: Annotated[int, typer.Option(help="Size of a file in bytes.")] = 1 << 20,
+) -> None:
+    """Upload files through the VIP, read them back, compare them, and delete them; exit code 1: one failed."""
+    site = site_or_exit(name, inventory, vault_password_file)
+    try:
+        results = asyncio.run(file_rates.measure(site, count, clients, size))
+    except SessionError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    console.print(file_rates.table(results, size, clients))
+    if any(result.failed for result in results):
+        raise typer.Exit(1)

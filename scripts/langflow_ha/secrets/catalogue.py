@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cryptography.fernet import Fernet
 
@@ -55,6 +55,21 @@ GENERATORS: dict[str, Callable[[], str]] = {
     CA_KEY: new_authority_key,
 }
 """Every secret of a site, by variable name, with the function that makes a new value."""
+
+
+TOGETHER: tuple[frozenset[str], ...] = (
+    frozenset({"secret_object_store_access_key", "secret_object_store_secret_key"}),
+)
+"""Secrets that are only rotated together: with a new name too, the old pair works until all clients have the new one."""
+
+
+def rotated_together(names: Sequence[str]) -> list[str]:
+    """Return the names and what belongs to them, in the order of GENERATORS."""
+    wanted = set(names)
+    for pair in TOGETHER:
+        if pair & wanted:
+            wanted |= pair
+    return [name for name in GENERATORS if name in wanted]
 
 
 def full_name(name: str) -> str:

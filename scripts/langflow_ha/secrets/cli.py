@@ -1,18 +1,22 @@
-"""`langflow-ha secrets`: make, rotate and show the secrets of a site."""
+"""`langflow-ha secrets`: make, rotate, take over and show the secrets of a site."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
-from langflow_ha.secrets.catalogue import full_name
-from langflow_ha.secrets.init import create_password_file, init_secrets, paths
+from langflow_ha.preflight.secret_forms import PREVIOUS
+from langflow_ha.secrets.catalogue import full_name, rotated_together
+from langflow_ha.secrets.init import create_password_file, init_secrets, paths, set_secret
 from langflow_ha.secrets.vault import Vault, VaultError
 
-app = typer.Typer(help="Make, rotate and show the secrets of a site.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make, rotate, take over and show the secrets of a site.", no_args_is_help=True
+)
 
 InventoryOption = Annotated[
     Path, typer.Option("--inventory", "-i", help="Inventory directory of the site.")
@@ -56,7 +60,7 @@ def init(
 ) -> None:
     """Make every secret that the site lacks, and its CA; never overwrite one that exists."""
     try:
-        names = [full_name(name) for name in rotate or []]
+        names = rotated_together([full_name(name) for name in rotate or []])
         if create_vault_password_file and create_password_file(vault_password_file):
             typer.echo(f"made {vault_password_file}: keep a copy, without it the vault stays shut")
         site = site_name or _site_name(inventory)
@@ -93,3 +97,38 @@ def show(
     if not value:
         raise _fail(f"{variable} is not in the vault; run `langflow-ha secrets init` first")
     typer.echo(str(value))
+
+
+@app.command("set")
+def set_(
+    name: Annotated[str, typer.Argument(help="Secret, in full or short: langflow-secret-key, …")],
+    inventory: InventoryOption,
+    vault_password_file: PasswordOption,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the value; `-`: standard input. Never the command line."),
+    ] = None,
+    earlier: Annotated[
+        bool, typer.Option("--previous", help="Take back the value that the last `set` replaced.")
+    ] = False,
+) -> None:
+    """Take a secret over from elsewhere, such as the key of a LangFlow that moves into the cluster.
+
+    The value that it replaces stays in the vault as previous_<name>.
+    """
+    if (from_file is None) is not earlier:
+        raise _fail("give one of --from-file and --previous")
+    try:
+        variable = full_name(name)
+        value = None
+        if from_file is not None:
+            text = sys.stdin.read() if str(from_file) == "-" else from_file.read_text("utf-8")
+            value = text.strip()
+        changed = set_secret(inventory, vault_password_file, variable, value)
+    except (OSError, VaultError, KeyError, ValueError) as error:
+        raise _fail(str(error) if isinstance(error, OSError) else str(error.args[0])) from error
+    vault_file = paths(inventory)[0]
+    if changed:
+        typer.echo(f"{vault_file}: {variable} set, the old value kept as {PREVIOUS}{variable}")
+    else:
+        typer.echo(f"{vault_file}: {variable} has this value already")

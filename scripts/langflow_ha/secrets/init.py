@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
+from langflow_ha.preflight.secret_forms import PREVIOUS, is_fernet_key
 from langflow_ha.secrets.authority import authority_certificate, certificate_fits_key
 from langflow_ha.secrets.catalogue import CA_KEY, GENERATORS, password
-from langflow_ha.secrets.vault import Vault, write_private
+from langflow_ha.secrets.vault import Vault, VaultError, write_private
 
 PLACEHOLDER = "CHANGE_ME"
 
@@ -111,3 +112,33 @@ def init_secrets(
 
     kept = [name for name in GENERATORS if name not in fresh]
     return Outcome(tuple(created), tuple(rotated), tuple(kept), certificate_written)
+
+
+def set_secret(
+    inventory_dir: Path, vault_password_file: Path, name: str, value: str | None
+) -> bool:
+    """Give one secret of the vault a value from elsewhere, and keep the old one beside it.
+
+    None takes the value that the last call replaced, so that a second call takes it back. Returns
+    whether anything was changed. Raises VaultError when the vault cannot be opened, or holds no
+    earlier value, and ValueError with the rule that the value breaks.
+    """
+    vault = Vault(paths(inventory_dir)[0], vault_password_file)
+    present = vault.read()
+    if value is None:
+        value = str(present.get(PREVIOUS + name) or "")
+        if not value:
+            raise VaultError(f"{vault.path} holds no earlier value of {name}")
+    if name == "secret_langflow_secret_key" and not is_fernet_key(value):
+        raise ValueError(
+            f"{name}: this is no Fernet key (32 bytes in URL-safe base64); an instance with a key of another form "
+            "has to get a new one first, as LangFlow's documentation says under key rotation"
+        )
+    if not value or "\n" in value:
+        raise ValueError(f"{name}: one line that is not empty is needed")
+    old = present.get(name)
+    if value == old:
+        return False
+    kept = {} if _is_missing(old) else {PREVIOUS + name: old}
+    vault.write_text(HEADER + _dump({**present, name: value, **kept}))
+    return True

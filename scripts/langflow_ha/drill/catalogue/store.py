@@ -29,6 +29,17 @@ DRILLS: tuple[Drill, ...] = (
         hold_max_s=60,
     ),
     Drill(
+        "store-drive",
+        "One MinIO drive replaced by an empty one",
+        "drive_emptied",
+        "store",
+        Budget(BudgetKind.FAILED, 0, ("upload", "large")),
+        3,
+        (*ALL, "large"),
+        hold_s=15,
+        handover_s=0,
+    ),
+    Drill(
         "bit-rot",
         "One byte wrong on one drive, in a file that is being read",
         "bit_rot",

@@ -15,6 +15,7 @@ from langflow_ha.preflight.model import (
     convert,
     listing,
 )
+from langflow_ha.preflight.secret_forms import PREVIOUS
 
 # Variables that people bring from other kits or from LangFlow's own documentation.
 REMOVED = {
@@ -95,6 +96,8 @@ def unknown(site: Site) -> Iterator[Problem]:
             )
             continue
         if name in site.known or name in MAGIC or name.startswith(FOREIGN):
+            continue
+        if name.removeprefix(PREVIOUS) in site.specs.secrets:
             continue
         where = "" if len(hosts) == len(site.hosts) else f" (set for {listing(hosts)})"
         close = get_close_matches(name, site.known, n=1, cutoff=0.75)

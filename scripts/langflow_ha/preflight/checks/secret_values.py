@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 
 from langflow_ha.preflight.checks.names import shown
 from langflow_ha.preflight.model import Problem, Site, Unset, contains_placeholder
+from langflow_ha.preflight.secret_forms import is_fernet_key
 
 INIT = "run: langflow-ha secrets init --inventory <directory of this inventory>"
 ROTATE = "run: langflow-ha secrets init --inventory <directory of this inventory> --rotate {name}"
@@ -29,14 +28,6 @@ COMMON = (
     "qwerty",
     "123456",
 )
-
-
-def _fernet(value: str) -> bool:
-    """Tell whether the text is a Fernet key: 32 bytes in URL-safe base64."""
-    try:
-        return len(base64.b64decode(value.encode("ascii"), altchars=b"-_", validate=True)) == 32
-    except (binascii.Error, ValueError):
-        return False
 
 
 def _weakness(value: str) -> str:
@@ -111,7 +102,7 @@ def fernet(site: Site) -> Iterator[Problem]:
     """LangFlow's key: it starts with another one, and then cannot decrypt what it stored."""
     name = "secret_langflow_secret_key"
     value = site.value(name)
-    if value and not _fernet(value):
+    if value and not is_fernet_key(value):
         yield Problem(
             "secret",
             name,
