@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from langflow_ha.lab.model import Lab, LabError, NodeSpec
+from langflow_ha.lab.model import BACKUPS, Lab, LabError, NodeSpec
 
 LABEL = "langflow-ha.lab"
 SYSTEMD = "/lib/systemd/systemd"
@@ -53,6 +53,7 @@ def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[
     arguments += ["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]  # noqa: S108
     # The engine writes its own /etc/hosts anew at every start; a machine keeps what was written to it.
     arguments += ["--volume", f"{hosts_file(lab, node)}:/etc/hosts"]
+    arguments += ["--volume", f"{lab.directory.resolve() / 'backup'}:{BACKUPS}"]
     arguments += ["--device", "/dev/fuse", "--shm-size", "256m"]
     arguments += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     arguments += ["--stop-signal", "SIGRTMIN+3", "--env", "container=docker"]

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import Lab
+from langflow_ha.lab.model import BACKUPS, Lab
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -57,6 +57,9 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         "vip_router_id": 51,
         "langflow_ha_mode": lab.mode,
         "storage_backend": "minio",
+        # A directory of this machine that every node has mounted: it outlives the nodes, not the lab.
+        "backup_target": "directory",
+        "backup_directory": BACKUPS,
         # A container shares the clock of its host, and must not set it.
         "time_sync_enabled": False,
         "site_environment": "test",
