@@ -7,7 +7,7 @@ import pytest
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.select import NoTarget, refusal, targets
 from langflow_ha.status.decide import decide
-from langflow_ha.status.model import ClusterView, NodeStatus
+from langflow_ha.status.model import BackupStatus, ClusterView, Kept, NodeStatus
 
 DRILLS = {drill.id: drill for drill in CATALOGUE}
 GROUPS = frozenset({"cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio"})
@@ -22,7 +22,7 @@ def node(name: str, **changes: object) -> NodeStatus:
 
 
 def view(*nodes: NodeStatus) -> ClusterView:
-    return ClusterView("test", ("198.18.0.100",), 0.0, nodes, decide(nodes))
+    return ClusterView("test", ("198.18.0.100",), 0.0, nodes, decide(nodes, 0.0))
 
 
 HEALTHY = (
@@ -96,3 +96,16 @@ def test_no_valkey_no_build_drill() -> None:
     without = [replace(n, groups=GROUPS - {"valkey"}, valkey="", sentinel=None) for n in HEALTHY]
     assert refusal(DRILLS["none"], view(*without), []) == ""
     assert "no Valkey" in refusal(DRILLS["valkey-kill"], view(*without), [])
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [(None, "there is no backup of the database"), (-31 * 3600.0, "is 31 h old"), (-3600.0, "")],
+)
+def test_no_drill_without_a_young_backup_where_backups_are_made(
+    at: float | None, words: str
+) -> None:
+    backup = BackupStatus(0.0, (Kept("database", at, 30.0),), ())
+    found = refusal(DRILLS["vip-power"], view(replace(HEALTHY[0], backup=backup), *HEALTHY[1:]), [])
+    assert words in found
+    assert bool(found) is bool(words)

@@ -54,7 +54,8 @@ def _check(stock: Stock, _: argparse.Namespace) -> int:
         if done.code:
             print(explained(done, "checking the archive"), file=sys.stderr)
             code = UNSOUND
-    problems = stock.tell()["problems"]
+    told = stock.tell()
+    problems = told["problems"] + told["complaints"]
     for problem in problems:
         print(problem, file=sys.stderr)
     return UNSOUND if problems else code

@@ -95,7 +95,8 @@ class Stock:
         told = {
             "at": inventory.at,
             "states": [asdict(state) for state in states],
-            "problems": list(inventory.problems) + decide.complaints(states, inventory.at),
+            "problems": list(inventory.problems),
+            "complaints": decide.complaints(states, inventory.at),
             "backups": [asdict(backup) for backup in inventory.backups],
             "proof": figures,
         }
