@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,25 @@ def test_wal_is_whole_segments_only(tmp_path: Path) -> None:
 )
 def test_targets(target: Target, options: list[str]) -> None:
     assert target.options == options
+
+
+def test_the_repository_of_another_cluster_is_refused(tmp_path: Path) -> None:
+    repo, _ = made(tmp_path)
+    repo.refuse_foreign(INFO, 7)
+    repo.refuse_foreign([], 7)
+    with pytest.raises(KeeperError, match=r"another database cluster.*restore\.yml"):
+        repo.refuse_foreign(INFO, 8)
+
+
+def test_a_busy_archiver_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = iter([50, 50, 0])
+    repo, _ = made(tmp_path)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(repo, "call", lambda *_: Done(next(codes), "", ""))
+    repo.create()
+    assert next(codes, None) is None
+    monkeypatch.setattr(
+        repo, "call", lambda *_: Done(50, "", "ERROR: [050]: unable to acquire lock")
+    )
+    with pytest.raises(KeeperError, match="unable to acquire lock"):
+        repo.create()

@@ -81,10 +81,12 @@ def _init(stock: Stock, arguments: argparse.Namespace) -> int:
         info = stock.repository.info()
         changed = not info or all(s["status"]["code"] in UNMADE for s in info)
         if changed and create:
-            stock.repository.demand("making the repository of the database", "stanza-create")
+            stock.repository.create()
         elif not changed:
-            # Says so when the repository is another cluster's.
-            stock.repository.demand("opening the repository of the database", "stanza-create")
+            owner = live(stock.config.database, run).lines(
+                "SELECT system_identifier FROM pg_control_system()"
+            )
+            stock.repository.refuse_foreign(info, int(owner[0]))
         changed |= stock.snapshots.ensure(create=create)
     print("changed" if changed else "nothing to do")
     return OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ EMPTY = (1, 2, 3)
 """pgBackRest's codes for a stanza without a backup, which is no error: no path, no valid backup, no data."""
 UNMADE = (1, 3)
 """Those of them for one that has to be made."""
+BUSY = 50
+"""pgBackRest's exit code for a lock that another process holds."""
+TRIES, TRY_S = 30, 2.0
 CIPHER_SIGNS = ("CryptoError", "cipher header", "unable to flush", "bad decrypt")
 """What pgBackRest says when the passphrase does not open a file."""
 
@@ -130,6 +134,26 @@ class Repository:
                     Done(1, "", detail or str(status.get("message", ""))), "reading the repository"
                 )
         return parsed
+
+    def create(self) -> None:
+        """Make the stanza. The archiver, which fails until it is there, holds the same lock now and then."""
+        done = Done(BUSY, "", "")
+        for _ in range(TRIES):
+            done = self.call("stanza-create")
+            if done.code != BUSY:
+                break
+            time.sleep(TRY_S)
+        if done.code:
+            raise explained(done, "making the repository of the database")
+
+    def refuse_foreign(self, info: Sequence[Mapping[str, Any]], system: int) -> None:
+        """Raise KeeperError unless the newest database in the repository is the one with this system identifier."""
+        known = [db["system-id"] for stanza in info for db in stanza.get("db", [])]
+        if known and known[-1] != system:
+            raise explained(
+                Done(1, "", f"ERROR: {known[-1]} and {system} do not match the database"),
+                "opening the repository of the database",
+            )
 
     def wal(self) -> list[str]:
         """Return the names of all WAL segments in the archive, sorted."""
