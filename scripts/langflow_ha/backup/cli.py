@@ -18,6 +18,8 @@ from langflow_ha.backup.render import page, wrong
 from langflow_ha.status.cli import InventoryOption, LabOption, VaultOption, site_or_exit
 from langflow_ha.status.remote import SshRemote
 
+FEWEST_COLUMNS = 120
+
 app = typer.Typer(help="What the backup target holds.", no_args_is_help=True)
 
 
@@ -43,5 +45,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps({"node": node, **told}, indent=2))
     else:
-        Console(highlight=False).print(page(told, node))
+        # A narrower terminal wraps: half a label is no use.
+        width = max(Console().width, FEWEST_COLUMNS)
+        Console(highlight=False, width=width).print(page(told, node))
     raise typer.Exit(1 if wrong(told) else 0)

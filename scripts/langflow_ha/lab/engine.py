@@ -41,6 +41,11 @@ def hosts_file(lab: Lab, node: NodeSpec) -> Path:
     return lab.directory.resolve() / "hosts" / node.name
 
 
+def volume(network: str) -> str:
+    """Return the name of the lab's storage for backups, which every node has mounted and none owns."""
+    return f"{network}-backup"
+
+
 def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[str]:
     """Return the arguments of `docker create` for a node. Not --privileged: no host devices, no host clock."""
     arguments = ["create", "--name", node.container, "--hostname", node.name]
@@ -53,7 +58,8 @@ def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[
     arguments += ["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]  # noqa: S108
     # The engine writes its own /etc/hosts anew at every start; a machine keeps what was written to it.
     arguments += ["--volume", f"{hosts_file(lab, node)}:/etc/hosts"]
-    arguments += ["--volume", f"{lab.directory.resolve() / 'backup'}:{BACKUPS}"]
+    # Storage that is not the nodes': what a filer would be.
+    arguments += ["--volume", f"{volume(lab.network)}:{BACKUPS}"]
     arguments += ["--device", "/dev/fuse", "--shm-size", "256m"]
     arguments += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     arguments += ["--stop-signal", "SIGRTMIN+3", "--env", "container=docker"]
@@ -130,10 +136,12 @@ class Engine:
         )
 
     def remove(self, lab: str, network: str) -> None:
-        """Remove the containers (with their data) and the network of a lab."""
+        """Remove the containers (with their data), the backups and the network of a lab."""
         containers = list(self.states(lab))
         if containers:
             self.run("rm", "--force", "--volumes", *containers)
+        if self.succeeds("volume", "inspect", volume(network)):
+            self.run("volume", "rm", volume(network))
         if self.succeeds("network", "inspect", network):
             self.run("network", "rm", network)
 

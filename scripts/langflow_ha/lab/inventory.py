@@ -57,7 +57,7 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         "vip_router_id": 51,
         "langflow_ha_mode": lab.mode,
         "storage_backend": "minio",
-        # A directory of this machine that every node has mounted: it outlives the nodes, not the lab.
+        # Every node has it mounted; it outlives the nodes, not the lab.
         "backup_target": "directory",
         "backup_directory": BACKUPS,
         # A container shares the clock of its host, and must not set it.

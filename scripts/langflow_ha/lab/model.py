@@ -17,7 +17,7 @@ RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
 FIRST_NODE = 11
 VIP = 100
 BACKUPS = "/srv/langflow-backup"
-"""Where a directory of this machine is mounted on every node, as a filer would be."""
+"""Where storage that is no node's own is mounted on every node, as a filer would be."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
