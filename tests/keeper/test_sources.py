@@ -109,9 +109,18 @@ def test_files_of_a_directory_need_no_copy(tmp_path: Path) -> None:
     assert files.directory == Path("/srv/langflow")
 
 
-@pytest.mark.parametrize(("free", "refused"), [(799, True), (800, False)])
+@pytest.mark.parametrize(
+    ("job", "free", "refused"),
+    [
+        ("full", 799, True),
+        ("full", 800, False),
+        ("diff", 799, False),
+        ("diff", 63, True),
+        ("flows", 63, True),
+    ],
+)
 def test_a_directory_without_room_for_a_full_backup_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, refused: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str, free: int, refused: bool
 ) -> None:
     stanza = {
         "status": {"code": 0},
@@ -123,20 +132,20 @@ def test_a_directory_without_room_for_a_full_backup_is_refused(
                 "error": False,
                 "timestamp": {"start": 1, "stop": 2},
                 "archive": {"start": "0" * 24, "stop": "0" * 24},
-                "info": {"size": 5000, "repository": {"delta": 800}},
+                "info": {"size": 5000, "repository": {"delta": 800 * 2**20}},
                 "database": {"id": 1},
             }
         ],
     }
     run = FakeRun({"info": Done(0, json.dumps([stanza]), "")})
     stock = Stock(configured(tmp_path, target_store=None, target_directory=str(tmp_path)), run)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free * 2**20))
     if refused:
         with pytest.raises(KeeperError, match="the target is full"):
-            make.make(stock, "full")
-        assert not any("backup" in argv for argv in run.asked)
+            make.make(stock, job)
+        assert not any({"backup", "restic"} & set(argv) for argv in run.asked)
     else:
-        assert "full backup a in 1 s" in make.make(stock, "full")
+        assert "full backup a in 1 s" in make.make(stock, job)
 
 
 @pytest.mark.parametrize(

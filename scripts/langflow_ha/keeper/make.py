@@ -11,11 +11,14 @@ from langflow_ha.keeper.sources import Files, export_flows
 from langflow_ha.keeper.stock import Stock
 
 DATABASE_TYPES = ("full", "diff", "incr")
+FLOOR = 64 * 2**20
+"""Bytes: with less than a few WAL segments' worth no backup of any kind is begun."""
 JOBS = (*DATABASE_TYPES, Kind.FILES, Kind.FLOWS, Kind.CONFIG)
 
 
 def make(stock: Stock, job: str) -> str:
     """Make one backup on the primary and say what was made; raises KeeperError when it failed."""
+    _room(stock, job)
     if job in DATABASE_TYPES:
         return _database(stock, job)
     kind = Kind(job)
@@ -37,7 +40,6 @@ def make(stock: Stock, job: str) -> str:
 
 
 def _database(stock: Stock, type_: str) -> str:
-    _room(stock)
     config = stock.config
     server = live(config.database, stock.run)
     notes = {"langflow-version": config.langflow_version}
@@ -64,15 +66,20 @@ def _schema(server: Server, database: str) -> str:
     )
 
 
-def _room(stock: Stock) -> None:
-    """Refuse a backup for which a target directory has visibly no room; an object store cannot be asked."""
+def _room(stock: Stock, job: str) -> None:
+    """Refuse a backup for which a target directory has visibly no room; an object store cannot be asked.
+
+    What pgBackRest says once it has none ("unable to write …: No such file or directory") helps nobody.
+    """
     directory = stock.config.target_directory
     if not directory:
         return
-    last = [b.stored for b in backups(stock.repository.info()) if b.type == "full"]
     free = shutil.disk_usage(directory).free
-    if last and free < last[-1]:
+    full = [b.stored for b in backups(stock.repository.info()) if b.type == job == "full"]
+    needed = max([*full[-1:], FLOOR])
+    if free < needed:
         raise KeeperError(
-            f"the target is full: {directory} has {free / 2**20:.0f} MiB free, the last full backup took "
-            f"{last[-1] / 2**20:.0f} MiB. Free space there, or lower backup_retention_full"
+            f"the target is full: {directory} has {free / 2**20:.0f} MiB free, this backup needs "
+            f"{needed / 2**20:.0f} MiB or more. Free space there, or keep fewer backups (backup_retention_full, "
+            "backup_retention_days); earlier backups are intact"
         )
