@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "bundle": "langflow_ha.bundle.cli",
     "secrets": "langflow_ha.secrets.cli",
     "status": "langflow_ha.status.cli",
+    "backup": "langflow_ha.backup.cli",
     "drill": "langflow_ha.drill.cli",
     "demo": "langflow_ha.demo.cli",
     "compare": "langflow_ha.compare.cli",

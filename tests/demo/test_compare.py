@@ -77,6 +77,6 @@ def test_without_agents_a_running_balancer_counts() -> None:
         NodeStatus(n, groups, standing="unknown", langflow=True, holds_vip=n == "n1")
         for n in ("n1", "n2")
     )
-    view = ClusterView("t", (), 0.0, nodes, decide(nodes))
+    view = ClusterView("t", (), 0.0, nodes, decide(nodes, 0.0))
     assert not view.verdict.can_fail_over
     assert without_agent(view).verdict.can_fail_over

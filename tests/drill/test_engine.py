@@ -241,7 +241,7 @@ class World:
             )
             for name in NAMES
         )
-        return ClusterView("test", ("127.0.0.1",), time.time(), nodes, decide(nodes))
+        return ClusterView("test", ("127.0.0.1",), time.time(), nodes, decide(nodes, 0.0))
 
     async def drill(self, drill: Drill) -> Record:
         server = await self.langflow.serve()

@@ -51,7 +51,7 @@ def view(*, sync: bool = True) -> ClusterView:
         )
         for name in ("n1", "n2", "n3")
     )  # fmt: skip
-    return ClusterView("s", ("10.0.0.9",), 0.0, nodes, decide(nodes))
+    return ClusterView("s", ("10.0.0.9",), 0.0, nodes, decide(nodes, 0.0))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.select import NoTarget, refusal, suited, targets
 from langflow_ha.status.decide import decide
-from langflow_ha.status.model import ClusterView, NodeStatus
+from langflow_ha.status.model import BackupStatus, ClusterView, Kept, NodeStatus
 from langflow_ha.status.site import Node
 
 DRILLS = {drill.id: drill for drill in CATALOGUE}
@@ -23,7 +23,7 @@ def node(name: str, **changes: object) -> NodeStatus:
 
 
 def view(*nodes: NodeStatus) -> ClusterView:
-    return ClusterView("test", ("198.18.0.100",), 0.0, nodes, decide(nodes))
+    return ClusterView("test", ("198.18.0.100",), 0.0, nodes, decide(nodes, 0.0))
 
 
 HEALTHY = (
@@ -103,3 +103,16 @@ def test_a_cluster_of_databases_alone_has_clients_of_its_own() -> None:
     assert refusal(alone, view(*nodes), []) == ""
     other = suited(DRILLS["postgres-kill"], [machine("postgresql")])
     assert "write, and this cluster has no LangFlow" in refusal(other, view(*nodes), [])
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [(None, "there is no backup of the database"), (-31 * 3600.0, "is 31 h old"), (-3600.0, "")],
+)
+def test_no_drill_without_a_young_backup_where_backups_are_made(
+    at: float | None, words: str
+) -> None:
+    backup = BackupStatus(0.0, (Kept("database", at, 30.0),), ())
+    found = refusal(DRILLS["vip-power"], view(replace(HEALTHY[0], backup=backup), *HEALTHY[1:]), [])
+    assert words in found
+    assert bool(found) is bool(words)

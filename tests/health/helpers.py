@@ -93,6 +93,7 @@ RAW: dict[str, Any] = {
         "minio_url": "",
         "langflow_version_url": "",
         "haproxy_socket": "",
+        "backup_file": "",
         "valkey_address": "",
         "valkey_port": 6379,
         "valkey_password_file": "",

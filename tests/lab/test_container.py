@@ -15,6 +15,12 @@ def test_nodes_are_not_privileged_and_cannot_set_the_clock() -> None:
         assert command[command.index("--ip6") + 1] == "fd00:198:18:10::11"
 
 
+def test_every_node_has_the_same_storage_for_backups() -> None:
+    for node in LAB.nodes:
+        command = node_command(LAB, node, "image:tag", cgroup_v2=True)
+        assert "lfha-demo-backup:/srv/langflow-backup" in command
+
+
 def test_cgroup_v1_shares_the_hosts_tree() -> None:
     command = node_command(LAB, LAB.nodes[0], "image:tag", cgroup_v2=False)
     assert command[-2:] == ["image:tag", SYSTEMD]

@@ -7,7 +7,7 @@ import yaml
 from langflow_ha.lab import inventory, model, service
 from langflow_ha.lab.host import Mirrors
 from langflow_ha.lab.image import recipe
-from langflow_ha.lab.model import LabError, plan
+from langflow_ha.lab.model import BACKUPS, LabError, plan
 
 
 def test_hosts_are_in_the_groups_of_their_node() -> None:
@@ -32,6 +32,7 @@ def test_site_variables() -> None:
     assert values["vip_ipv6"] == "fd00:198:18:10::100/64"
     assert values["time_sync_enabled"] is False
     assert values["site_environment"] == "test"
+    assert (values["backup_target"], values["backup_directory"]) == ("directory", BACKUPS)
     assert "extra_ca_certificates" not in values
     assert "http_proxy_url" not in values
 

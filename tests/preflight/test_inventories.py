@@ -64,6 +64,7 @@ def test_as_shipped_it_says_what_is_left_to_fill_in() -> None:
         "ansible_host of n1 = CHANGE_ME  [placeholder]",
         "ansible_host of n2 = CHANGE_ME  [placeholder]",
         "ansible_host of n3 = CHANGE_ME  [placeholder]",
+        "backup_target = CHANGE_ME  [placeholder]",
         "operator_networks = ['CHANGE_ME']  [placeholder]",
         "vip_fqdn = CHANGE_ME  [placeholder]",
         "vip_ipv4 = CHANGE_ME  [placeholder]",

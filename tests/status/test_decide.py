@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from langflow_ha.status.decide import decide
-from langflow_ha.status.model import NodeStatus
+from langflow_ha.status.model import BackupStatus, Kept, NodeStatus
 
 GROUPS = frozenset({"cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio"})
 
@@ -39,7 +39,7 @@ def with_changes(**changes: dict[str, object]) -> list[NodeStatus]:
 
 
 def test_a_healthy_cluster_can_fail_over() -> None:
-    verdict = decide(HEALTHY)
+    verdict = decide(HEALTHY, 0.0)
     assert verdict.can_fail_over
     assert verdict.because == ()
     assert verdict.warnings == ()
@@ -74,13 +74,13 @@ def test_a_healthy_cluster_can_fail_over() -> None:
     ],
 )
 def test_every_hole_is_seen(changes: dict[str, dict[str, object]], reason: str) -> None:
-    verdict = decide(with_changes(**changes))
+    verdict = decide(with_changes(**changes), 0.0)
     assert not verdict.can_fail_over
     assert any(reason in line for line in verdict.because), verdict.because
 
 
 def test_a_hole_that_is_there_already_is_named_once() -> None:
-    verdict = decide(with_changes(n1={"etcd": False}, n2={"etcd": False}))
+    verdict = decide(with_changes(n1={"etcd": False}, n2={"etcd": False}), 0.0)
     assert [line for line in verdict.because if "etcd" in line] == [
         "now: etcd: 1 of 3 members, 2 needed",
         "without n3: etcd: 0 of 3 members, 2 needed",
@@ -99,7 +99,7 @@ def test_a_hole_that_is_there_already_is_named_once() -> None:
 def test_warnings_do_not_stop_a_failover(
     changes: dict[str, dict[str, object]], warning: str
 ) -> None:
-    verdict = decide(with_changes(**changes))
+    verdict = decide(with_changes(**changes), 0.0)
     assert verdict.can_fail_over, verdict.because
     assert warning in verdict.warnings
 
@@ -111,17 +111,33 @@ def test_two_nodes_without_valkey_and_store_can_fail_over_with_a_witness() -> No
         node("n2", groups=front, valkey="", sentinel=None),
         NodeStatus("w", frozenset({"cluster", "etcd"}), etcd=True),
     ]
-    assert decide(nodes).can_fail_over
+    assert decide(nodes, 0.0).can_fail_over
 
 
 def test_nobody_answers() -> None:
-    verdict = decide([replace(n, error="down") for n in HEALTHY])
+    verdict = decide([replace(n, error="down") for n in HEALTHY], 0.0)
     assert not verdict.can_fail_over
 
 
 def test_databases_alone_have_no_vip_to_own() -> None:
     groups = frozenset({"cluster", "etcd", "postgresql"})
     alone = [replace(n, groups=groups, holds_vip=False, langflow=None) for n in HEALTHY]
-    assert decide(alone).because == ()
+    assert decide(alone, 0.0).because == ()
     lost = [replace(n, postgresql="replica") for n in alone]
-    assert "0 PostgreSQL primaries (none) instead of one" in decide(lost).because
+    assert "0 PostgreSQL primaries (none) instead of one" in decide(lost, 0.0).because
+
+
+def test_backups_warn_and_stop_no_failover() -> None:
+    hour = 3600.0
+    kept = (Kept("database", 0.0, 30.0), Kept("files", 29 * hour, 30.0), Kept("flows", None, 3.0))
+    old = BackupStatus(20 * hour, (Kept("database", 0.0, 1.0),), ())
+    nodes = with_changes(n1={"backup": old}, n2={"backup": BackupStatus(31 * hour, kept, ("gap",))})
+    verdict = decide(nodes, 31 * hour)
+    assert verdict.can_fail_over
+    assert verdict.warnings == (
+        "backup: the newest backup of the database is 31 h old, 30 h are allowed",
+        "backup: there is no backup of the flows",
+        "backup: gap",
+    )
+    assert any("nobody has looked" in w for w in decide(nodes, 33 * hour).warnings)
+    assert decide(HEALTHY, 0.0).warnings == ()

@@ -195,3 +195,14 @@ def test_the_page_fits_and_says_it_without_colour() -> None:
     assert "DOWN" in text
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
+
+
+def test_backups_as_the_freshest_node_sees_them() -> None:
+    state = {"kind": "database", "newest": {"at": 5.0}, "limit_hours": 30.0}
+    none = {"kind": "files", "newest": None, "limit_hours": 30.0}
+    found = status(REPORT | {"backup": {"at": 9.0, "states": [state, none], "problems": ["gap"]}})
+    assert found.backup.at == 9.0
+    assert [(k.kind, k.at) for k in found.backup.kept] == [("database", 5.0), ("files", None)]
+    assert found.backup.problems == ("gap",)
+    assert status(REPORT).backup is None
+    assert status(REPORT | {"backup": {"error": "no such file"}}).backup is None

@@ -94,7 +94,7 @@ def without_agent(view: ClusterView) -> ClusterView:
         replace(node, standing="fit") if node.reachable and "balancer" in node.groups else node
         for node in view.nodes
     )
-    return replace(view, nodes=nodes, verdict=decide(nodes))
+    return replace(view, nodes=nodes, verdict=decide(nodes, view.at))
 
 
 async def _settled(engine: Engine) -> None:

@@ -107,6 +107,10 @@ def refusal(drill: Drill, view: ClusterView, active: list[str]) -> str:
         return f"the cluster cannot fail over now: {view.verdict.because[0]}"
     if drill.needs_standby and view.primaries and not view.synchronous_standbys:
         return "PostgreSQL has no synchronous standby"
+    if view.backup:
+        for kept in view.backup.kept:
+            if complaint := kept.complaint(view.at):
+                return f"{complaint}: a drill may need it; make one first (langflow-ha-backup run, on the primary)"
     unwell = [node.name for node in view.nodes if "langflow" in node.groups and not node.langflow]
     if unwell:
         return f"LangFlow is not ready on {', '.join(unwell)}"

@@ -149,6 +149,7 @@ class Report:
     minio_url: str
     langflow_version_url: str
     haproxy_socket: str
+    backup_file: str
     valkey_address: str
     valkey_port: int
     valkey_password_file: str

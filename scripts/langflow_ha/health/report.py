@@ -61,6 +61,8 @@ def _sections(config: Config) -> Iterator[tuple[str, Section]]:
         yield "valkey", lambda: _valkey(report)
     if report.haproxy_socket:
         yield "haproxy", lambda: _haproxy_servers(report.haproxy_socket)
+    if report.backup_file:
+        yield "backup", lambda: _backup(Path(report.backup_file))
 
 
 def _run(*command: str) -> str:
@@ -159,6 +161,12 @@ def _valkey(report: Report) -> dict[str, str]:
     lines = (line.split(":", 1) for line in text.splitlines() if ":" in line)
     wanted = ("role", "master_host", "master_link_status", "connected_slaves")
     return {key: value for key, value in lines if key in wanted}
+
+
+def _backup(file: Path) -> dict[str, Any]:
+    """What the keeper (`langflow-ha-backup`) wrote when it last looked; the list of all backups is left out."""
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return {key: told[key] for key in ("at", "states", "problems")}
 
 
 def _resp(*words: str) -> bytes:

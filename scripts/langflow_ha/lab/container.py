@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from langflow_ha.lab.engine import LABEL, Engine
-from langflow_ha.lab.model import Lab, NodeSpec
+from langflow_ha.lab.engine import LABEL, Engine, volume
+from langflow_ha.lab.model import BACKUPS, Lab, NodeSpec
 
 SYSTEMD = "/lib/systemd/systemd"
 
@@ -51,6 +51,8 @@ def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[
     arguments += ["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]  # noqa: S108
     # The engine writes its own /etc/hosts anew at every start; a machine keeps what was written to it.
     arguments += ["--volume", f"{hosts_file(lab, node)}:/etc/hosts"]
+    # Storage that is not the nodes': what a filer would be.
+    arguments += ["--volume", f"{volume(lab.network)}:{BACKUPS}"]
     arguments += ["--device", "/dev/fuse", "--shm-size", "256m"]
     arguments += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     arguments += ["--stop-signal", "SIGRTMIN+3", "--env", "container=docker"]

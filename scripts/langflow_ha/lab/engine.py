@@ -12,6 +12,11 @@ from langflow_ha.lab.model import Lab, LabError
 LABEL = "langflow-ha.lab"
 
 
+def volume(network: str) -> str:
+    """Return the name of the lab's storage for backups, which every container has mounted and none owns."""
+    return f"{network}-backup"
+
+
 class Engine:
     """Thin wrapper of the docker command; every failure is a LabError with docker's own words."""
 
@@ -76,10 +81,12 @@ class Engine:
         )
 
     def remove(self, lab: str, network: str) -> None:
-        """Remove the containers (with their data) and the network of a lab."""
+        """Remove the containers (with their data), the backups and the network of a lab."""
         containers = list(self.states(lab))
         if containers:
             self.run("rm", "--force", "--volumes", *containers)
+        if self.succeeds("volume", "inspect", volume(network)):
+            self.run("volume", "rm", volume(network))
         if self.succeeds("network", "inspect", network):
             self.run("network", "rm", network)
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import CONTAINER, GROUPS, VM, Lab
+from langflow_ha.lab.model import BACKUPS, CONTAINER, GROUPS, VM, Lab
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -65,6 +65,8 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         "operator_networks": [lab.subnet, lab.subnet6],
     }
     if any(node.kind == CONTAINER for node in lab.nodes):
+        # Every container has it mounted; it outlives the nodes, not the lab.
+        values |= {"backup_target": "directory", "backup_directory": BACKUPS}
         # A container shares the kernel: only settings of the network are its own.
         values["base_sysctl"] = {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"}
     skipped = []

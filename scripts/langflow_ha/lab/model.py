@@ -22,6 +22,8 @@ FIRST_NODE = 11
 VIP = 100
 MEMORY, LEAST_MEMORY = 1536, 256
 """MiB of a VM: what it gets, and the least."""
+BACKUPS = "/srv/langflow-backup"
+"""Where storage that is no node's own is mounted on every node, as a filer would be."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from langflow_ha.preflight.checks import certificates, names, secret_values, settings, shape, vip
+from langflow_ha.preflight.checks import (
+    backups,
+    certificates,
+    names,
+    secret_values,
+    settings,
+    shape,
+    vip,
+)
 from langflow_ha.preflight.model import Check, Problem, Site, Vars, World, contains_placeholder
 from langflow_ha.preflight.specs import Specs
 
@@ -13,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     *shape.CHECKS,
     *vip.CHECKS,
     *settings.CHECKS,
+    *backups.CHECKS,
     *secret_values.CHECKS,
     *certificates.CHECKS,
 )

@@ -52,6 +52,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "secret_langflow_cache_signing_key": lambda: password(64),
     "secret_langflow_superuser_password": lambda: password(24),
     "secret_haproxy_stats_password": password,
+    "secret_backup_passphrase": lambda: password(40),
+    "secret_backup_access_key": _access_key,
+    "secret_backup_secret_key": lambda: password(40),
     CA_KEY: new_authority_key,
 }
 """Every secret of a site, by variable name, with the function that makes a new value."""

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from langflow_ha.status.model import NodeStatus, Verdict
 
 CERTIFICATE_WARNING_DAYS = 30.0
+LOOK_S = 3600.0
+"""The nodes look every ten minutes."""
 LAG_WARNING_BYTES = 64 * 1024 * 1024
 
 
@@ -105,8 +107,20 @@ def warnings(nodes: Sequence[NodeStatus]) -> list[str]:
     return found
 
 
-def decide(nodes: Sequence[NodeStatus]) -> Verdict:
-    """Return whether the cluster survives the loss of any one node now."""
+def backup_warnings(nodes: Sequence[NodeStatus], now: float) -> list[str]:
+    """Return what is wrong with the backups, as the node knows that looked last."""
+    looked = [node.backup for node in nodes if node.backup]
+    if not looked:
+        return []
+    newest = max(looked, key=lambda backup: backup.at)
+    found = [kept.complaint(now) for kept in newest.kept]
+    if now - newest.at > LOOK_S:
+        found.append(f"nobody has looked at the backups for {(now - newest.at) / 3600:.0f} h")
+    return [f"backup: {text}" for text in (*found, *newest.problems) if text]
+
+
+def decide(nodes: Sequence[NodeStatus], now: float) -> Verdict:
+    """Return whether the cluster survives the loss of any one node now (seconds since the epoch)."""
     because = wrong_now(nodes)
     base = holes(nodes, nodes)
     because += [f"now: {hole}" for hole in base]
@@ -114,4 +128,6 @@ def decide(nodes: Sequence[NodeStatus]) -> Verdict:
         left = [node for node in nodes if node is not lost]
         new = [hole for hole in holes(nodes, left) if hole not in base]
         because += [f"without {lost.name}: {hole}" for hole in new]
-    return Verdict(not because, tuple(because), tuple(warnings(nodes)))
+    return Verdict(
+        not because, tuple(because), tuple(warnings(nodes) + backup_warnings(nodes, now))
+    )

@@ -50,4 +50,4 @@ async def gather(site: Site, remote: Remote) -> ClusterView:
         else NodeStatus(node.name, node.groups, error=answer)
         for node, answer in zip(site.nodes, answers, strict=True)
     )
-    return ClusterView(site.name, site.vips, time.time(), nodes, decide(nodes))
+    return ClusterView(site.name, site.vips, time.time(), nodes, decide(nodes, now.timestamp()))

@@ -6,6 +6,34 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The newest backup of one kind. `at`: when it was complete (epoch), None when there is none."""
+
+    kind: str
+    at: float | None
+    limit_hours: float
+
+    def complaint(self, now: float) -> str:
+        """Return what is wrong with its age at a moment, "" when it is young enough."""
+        if self.at is None:
+            return f"there is no backup of the {self.kind}"
+        hours = (now - self.at) / 3600
+        if hours <= self.limit_hours:
+            return ""
+        return f"the newest backup of the {self.kind} is {hours:.0f} h old, {self.limit_hours:g} h are allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupStatus:
+    """What one node found in the backup target when it last looked (`at`, epoch)."""
+
+    at: float
+    kept: tuple[Kept, ...]
+    problems: tuple[str, ...]
+    """Gaps and damage; ages are told by `kept`."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatus:
     """One node's report. None or "" means: not on this node, or not known."""
 
@@ -38,6 +66,7 @@ class NodeStatus:
     versions: dict[str, str] = field(default_factory=dict)
     certificate_days: float | None = None
     problems: tuple[str, ...] = ()
+    backup: BackupStatus | None = None
 
     @property
     def reachable(self) -> bool:
@@ -69,6 +98,12 @@ class ClusterView:
     def vip_owners(self) -> tuple[str, ...]:
         """Nodes that hold the VIP; exactly one in a healthy cluster."""
         return tuple(n.name for n in self.nodes if n.holds_vip)
+
+    @property
+    def backup(self) -> BackupStatus | None:
+        """What the node knows that looked last; None when the site makes no backups."""
+        found = [n.backup for n in self.nodes if n.backup]
+        return max(found, key=lambda backup: backup.at, default=None)
 
     @property
     def primaries(self) -> tuple[str, ...]:

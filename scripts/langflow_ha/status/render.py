@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from langflow_ha.backup.render import age
 from langflow_ha.status.model import ClusterView, NodeStatus
 
 SHOWN_VERSIONS = (
@@ -83,6 +84,11 @@ def page(view: ClusterView) -> RenderableType:
     if versions:
         shown = ", ".join(f"{n} {' / '.join(sorted(v))}" for n, v in versions.items())
         parts.append(Text(f"versions: {shown}"))
+    if view.backup:
+        ages = (
+            f"{k.kind} {'none' if k.at is None else age(view.at - k.at)}" for k in view.backup.kept
+        )
+        parts.append(Text(f"newest backups: {', '.join(ages)}"))
     parts += [Text(f"warning: {w}", style="yellow") for w in view.verdict.warnings]
     if view.verdict.can_fail_over:
         parts.append(Text("can fail over now: yes", style="bold green"))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from langflow_ha.status.model import NodeStatus
+from langflow_ha.status.model import BackupStatus, Kept, NodeStatus
 
 SENTINEL_UNITS = ("valkey-sentinel.service", "redis-sentinel.service")
 SECTION_OF_GROUP = {
@@ -61,6 +61,21 @@ def _patroni(name: str, section: Mapping[str, Any]) -> dict[str, Any]:
         "synchronous": role in ("sync_standby", "quorum_standby"),
         "lag_bytes": int(lag) if isinstance(lag, int) else None,
     }
+
+
+def _backup(section: Mapping[str, Any]) -> BackupStatus | None:
+    """Return what the keeper found; None when the node makes no backups or has not looked yet."""
+    if "states" not in section:
+        return None
+    kept = tuple(
+        Kept(
+            kind=str(state["kind"]),
+            at=float(state["newest"]["at"]) if state.get("newest") else None,
+            limit_hours=float(state["limit_hours"]),
+        )
+        for state in section["states"]
+    )
+    return BackupStatus(float(section["at"]), kept, tuple(map(str, section["problems"])))
 
 
 def traffic(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -120,4 +135,5 @@ def node_status(
         versions=versions,
         certificate_days=certificate_days(_section(report, "certificates"), now),
         problems=tuple(problems),
+        backup=_backup(_section(report, "backup")),
     )

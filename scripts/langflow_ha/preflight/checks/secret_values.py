@@ -12,7 +12,13 @@ INIT = "run: langflow-ha secrets init --inventory <directory of this inventory>"
 ROTATE = "run: langflow-ha secrets init --inventory <directory of this inventory> --rotate {name}"
 SHORTEST = 16
 FEWEST_KINDS = 6
-GIVEN_BY_OTHERS = ("secret_object_store_access_key", "secret_object_store_secret_key")
+GIVEN_BY_OTHERS = {
+    "secret_object_store_access_key": "storage_backend",
+    "secret_object_store_secret_key": "storage_backend",
+    "secret_backup_access_key": "backup_target",
+    "secret_backup_secret_key": "backup_target",
+}
+"""Secret → the setting with which, at s3, it is the object store's to give."""
 COMMON = (
     "password",
     "passwd",
@@ -75,7 +81,7 @@ def weak(site: Site) -> Iterator[Problem]:
     for name, value in _values(site).items():
         if name in {"secret_langflow_secret_key", "secret_tls_ca_key"}:
             continue
-        if name in GIVEN_BY_OTHERS and site.value("storage_backend") == "s3":
+        if name in GIVEN_BY_OTHERS and site.value(GIVEN_BY_OTHERS[name]) == "s3":
             continue
         reason = _weakness(value)
         if reason:

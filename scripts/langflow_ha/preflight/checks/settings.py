@@ -81,7 +81,13 @@ def _bad_url(text: str) -> bool:
 
 def urls(site: Site) -> Iterator[Problem]:
     """Settings that have to be URLs."""
-    for name in ("apt_mirror", "apt_security_mirror", "http_proxy_url", "external_s3_endpoint"):
+    for name in (
+        "apt_mirror",
+        "apt_security_mirror",
+        "http_proxy_url",
+        "external_s3_endpoint",
+        "backup_s3_endpoint",
+    ):
         value = site.value(name)
         if value and _bad_url(value):
             yield Problem(

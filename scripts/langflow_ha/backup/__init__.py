@@ -1,0 +1,1 @@
+"""What the controller asks the nodes about backups."""

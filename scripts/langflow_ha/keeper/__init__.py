@@ -1,0 +1,1 @@
+"""Makes, checks and restores backups on a database node. Standard library only."""
