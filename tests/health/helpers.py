@@ -48,7 +48,7 @@ RAW: dict[str, Any] = {
         {"name": "postgresql", "kind": "tcp", "address": "127.0.0.1", "port": 5432},
         {"name": "valkey", "kind": "resp", "address": "127.0.0.1", "port": 6379},
     ],
-    "share": {"directory": "/srv/share", "owner_id": 860},
+    "share": {"directory": "/srv/share"},
     "paces": {
         "haproxy": pace(0.2, 0.25, 0.05, fall_timeout=3, rise=3),
         "usable": pace(0.5, 0.25, 0.5, fall=2, fall_timeout=3, rise=2),

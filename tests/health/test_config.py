@@ -45,7 +45,6 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         (changed("backends.0.name", "langflow"), "no check of the agent's"),
         (changed("backends.0.name", "share"), "no check of the agent's"),
         (changed("share.directory", "srv"), 'share.directory = "srv": must be an absolute path'),
-        (changed("share.owner_id", 0), "share.owner_id = 0: must be above 0"),
         (changed("limits.stall", 0.2), "limits.stall = 0.2: must be above 0.6"),
         (["not", "an", "object"], "must be an object"),
     ],

@@ -64,11 +64,9 @@ class Share:
     """The directory of LangFlow's files that every node has mounted.
 
     The agents write to its subdirectory `health`, which is there only while it is mounted.
-    `owner_id` is the number of the user and of the group that it belongs to.
     """
 
     directory: str
-    owner_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +268,8 @@ def _check_urls(config: Config) -> None:
 
 
 def _check_share(config: Config) -> None:
-    if config.share is None:
-        return
-    if not config.share.directory.startswith("/"):
+    if config.share and not config.share.directory.startswith("/"):
         raise ConfigError("share.directory", config.share.directory, "must be an absolute path")
-    if config.share.owner_id <= 0:
-        # Root's number means nobody on a server that squashes root.
-        raise ConfigError("share.owner_id", config.share.owner_id, "must be above 0")
 
 
 def _check_numbers(config: Config) -> None:

@@ -72,7 +72,7 @@ class Network:
     def share_takes_writes(self, share: Share, node: str, timeout: float) -> None:
         path = f"{share.directory}/health/{node}"
         if path not in self._writers:
-            self._writers[path] = Writer(path, share.owner_id)
+            self._writers[path] = Writer(path)
         self._writers[path].write(timeout)
 
 
