@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.x509.oid import NameOID
-from langflow_ha.lab.host import Mirrors, extra_certificates, parse_mirrors, proxy
+from langflow_ha.lab.host import Mirrors, extra_certificates, nameservers, parse_mirrors, proxy
 
 DEB822 = """\
 Types: deb
@@ -95,3 +95,8 @@ def test_only_certificates_the_distribution_lacks_are_passed_on() -> None:
 )
 def test_proxy(environment: dict[str, str], expected: tuple[str, list[str]]) -> None:
     assert proxy(environment) == expected
+
+
+def test_name_servers_that_a_node_can_reach() -> None:
+    text = "# nameserver 192.0.2.1\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver ::1\n"
+    assert nameservers(text) == ["192.0.2.53"]

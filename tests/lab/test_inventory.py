@@ -36,6 +36,11 @@ def test_site_variables() -> None:
     assert "http_proxy_url" not in values
 
 
+def test_a_machine_with_a_kernel_of_its_own_gets_all_kernel_settings() -> None:
+    assert "base_sysctl" in inventory.variables(plan("demo"), [], ("", []))
+    assert "base_sysctl" not in inventory.variables(plan("v", "vms"), [], ("", []))
+
+
 def test_a_proxy_is_not_used_inside_the_cluster() -> None:
     values = inventory.variables(
         plan("demo"), [Path("/x/extra-1.crt")], ("http://p.example:1", ["a.example"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from langflow_ha.lab.model import GROUPS, Lab, LabError, from_info, plan
+from langflow_ha.lab.model import CONTAINER, GROUPS, VM, Lab, LabError, from_info, plan
 
 
 def test_standard_lab_has_every_node_in_every_group() -> None:
@@ -33,11 +33,24 @@ def test_one_system_for_all_or_one_for_each() -> None:
     assert [node.os for node in plan("x", systems=systems).nodes] == systems
 
 
-def test_info_round_trip() -> None:
-    lab = plan("demo", nodes=5)
+@pytest.mark.parametrize("topology", ["standard", "vms"])
+def test_info_round_trip(topology: str) -> None:
+    lab = plan("demo", topology, nodes=5)
     again = from_info(json.loads(json.dumps(lab.info())))
     assert again == lab
     assert isinstance(again, Lab)
+
+
+def test_virtual_machines_have_a_kind_and_memory() -> None:
+    assert {(n.kind, n.memory) for n in plan("v", "vms", memory=768).nodes} == {(VM, 768)}
+    assert {(n.kind, n.memory) for n in plan("c", memory=768).nodes} == {(CONTAINER, 0)}
+
+
+def test_a_lab_from_before_there_were_kinds_has_containers() -> None:
+    info = plan("demo").info()
+    for node in info["nodes"]:
+        del node["kind"], node["memory"]
+    assert from_info(info) == plan("demo")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +65,7 @@ def test_info_round_trip() -> None:
         ({"name": "x", "systems": ["debian12", "debian13"]}, "2 times for 3 nodes"),
         ({"name": "x", "topology": "ring"}, "unknown topology 'ring'"),
         ({"name": "x", "topology": "tiers", "systems": ["debian13"]}, "leave --os out"),
+        ({"name": "x", "topology": "vms", "memory": 64}, "at least 256 MiB"),
         ({"name": "x", "mode": "standby"}, "--mode 'standby'"),
     ],
 )

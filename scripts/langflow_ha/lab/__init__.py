@@ -1,1 +1,1 @@
-"""A cluster of systemd containers on this machine, and the Ansible inventory that describes it."""
+"""A cluster of systemd containers or virtual machines on this machine, and the Ansible inventory that describes it."""

@@ -1,4 +1,4 @@
-"""`langflow-ha lab`: a cluster's machines as containers on this one."""
+"""`langflow-ha lab`: a cluster's machines as containers or virtual machines on this one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import typer
 
 from langflow_ha.lab import service
 from langflow_ha.lab.engine import Engine
-from langflow_ha.lab.model import LabError, plan
+from langflow_ha.lab.model import MEMORY, LabError, plan
 
 app = typer.Typer(
-    help="A cluster's machines as containers on this one, with an inventory.", no_args_is_help=True
+    help="A cluster's machines as containers or VMs on this one, with an inventory.",
+    no_args_is_help=True,
 )
 
 NameOption = Annotated[str, typer.Option("--name", help="Name of the lab.")]
@@ -39,12 +40,16 @@ def _say(text: str) -> None:
 def up(
     name: NameOption = "demo",
     topology: Annotated[
-        str, typer.Option(help="standard: every node in every group; tiers: db1, app1, app2.")
+        str,
+        typer.Option(
+            help="standard: every node in every group; tiers: db1, app1, app2; "
+            "vms: virtual machines, with a kernel and a clock of their own."
+        ),
     ] = "standard",
     subnet: Annotated[str, typer.Option(help="IPv4 network; the IPv6 one follows from it.")] = (
         "198.18.10.0/24"
     ),
-    nodes: Annotated[int, typer.Option(help="Number of nodes (standard).")] = 3,
+    nodes: Annotated[int, typer.Option(help="Number of nodes (standard, vms).")] = 3,
     os: Annotated[
         list[str] | None,
         typer.Option("--os", help="debian13 or debian12: once for all, or once for each node."),
@@ -52,10 +57,11 @@ def up(
     mode: Annotated[
         str, typer.Option(help="active_active or active_standby; default: what suits the topology.")
     ] = "",
+    memory: Annotated[int, typer.Option(help="MiB of each virtual machine (vms).")] = MEMORY,
 ) -> None:
     """Start the nodes (or what is missing of them) and write the inventory."""
     with _errors():
-        lab = plan(name, topology, subnet, nodes, os or [], mode)
+        lab = plan(name, topology, subnet, nodes, os or [], mode, memory)
         service.up(lab, _say)
         _say(f'inventory {lab.inventory}; for a shell: eval "$(langflow-ha lab env --name {name})"')
 
@@ -78,8 +84,8 @@ def info(
         for node in lab.nodes:
             state = states.get(node.container, "absent")
             typer.echo(
-                f"  {node.name:<6}{state:<9}{node.os:<10}{node.address:<16}{node.address6:<22}"
-                f"{node.container}"
+                f"  {node.name:<6}{state:<9}{node.kind:<10}{node.os:<10}{node.address:<16}"
+                f"{node.address6:<22}{node.container}"
             )
         typer.echo(f"  VIP         {lab.vip} {lab.vip6}")
         typer.echo(f"  browse      https://{lab.vip}/")
@@ -136,7 +142,9 @@ def power_on(
 @app.command()
 def wait(
     name: NameOption = "demo",
-    timeout: Annotated[float, typer.Option(help="Seconds.")] = 90.0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds; 0: what this kind of node may take.")
+    ] = 0.0,
 ) -> None:
     """Wait until every node has booted and answers on SSH."""
     with _errors():

@@ -7,62 +7,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from langflow_ha.lab.model import Lab, LabError, NodeSpec
+from langflow_ha.lab.model import Lab, LabError
 
 LABEL = "langflow-ha.lab"
-SYSTEMD = "/lib/systemd/systemd"
-
-# What systemd, Keepalived, nftables and the drills (SIGSTOP, network emulation) need of the kernel.
-# SYS_TIME stays out: a node must never set the clock of the machine that hosts it.
-CAPABILITIES = (
-    "SYS_ADMIN",
-    "NET_ADMIN",
-    "NET_RAW",
-    "NET_BROADCAST",
-    "SYS_PTRACE",
-    "SYS_NICE",
-    "DAC_READ_SEARCH",
-    "IPC_LOCK",
-    "SYSLOG",
-    "SYS_BOOT",
-    "AUDIT_CONTROL",
-    "MKNOD",
-    "LEASE",
-)
-
-
-def has_cgroup_v2() -> bool:
-    """Tell whether this machine runs the unified cgroup hierarchy only."""
-    return Path("/sys/fs/cgroup/cgroup.controllers").exists()
-
-
-def hosts_file(lab: Lab, node: NodeSpec) -> Path:
-    """Return the file on this machine that is the node's /etc/hosts."""
-    return lab.directory.resolve() / "hosts" / node.name
-
-
-def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[str]:
-    """Return the arguments of `docker create` for a node. Not --privileged: no host devices, no host clock."""
-    arguments = ["create", "--name", node.container, "--hostname", node.name]
-    arguments += ["--label", f"{LABEL}={lab.name}", "--network", lab.network]
-    arguments += ["--ip", node.address, "--ip6", node.address6]
-    for capability in CAPABILITIES:
-        arguments += ["--cap-add", capability]
-    for unconfined in ("seccomp", "apparmor", "systempaths"):
-        arguments += ["--security-opt", f"{unconfined}=unconfined"]
-    arguments += ["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]  # noqa: S108
-    # The engine writes its own /etc/hosts anew at every start; a machine keeps what was written to it.
-    arguments += ["--volume", f"{hosts_file(lab, node)}:/etc/hosts"]
-    arguments += ["--device", "/dev/fuse", "--shm-size", "256m"]
-    arguments += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
-    arguments += ["--stop-signal", "SIGRTMIN+3", "--env", "container=docker"]
-    if cgroup_v2:
-        # The engine mounts the node's own cgroup tree read-only; systemd needs to write to it.
-        start = f"mount -o remount,rw /sys/fs/cgroup && exec {SYSTEMD}"
-        return [*arguments, "--cgroupns", "private", image, "/bin/sh", "-c", start]
-    # With cgroup v1 there is no useful private view: systemd finds its own branch in the host's tree.
-    arguments += ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
-    return [*arguments, image, SYSTEMD]
 
 
 class Engine:

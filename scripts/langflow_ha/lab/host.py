@@ -119,3 +119,9 @@ def proxy(environment: Mapping[str, str]) -> tuple[str, list[str]]:
         return "", []
     direct = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     return url, [host for host in direct.replace(" ", ",").split(",") if host]
+
+
+def nameservers(text: str) -> list[str]:
+    """Return the name servers of a resolv.conf; one on this machine's loopback is no use to a node."""
+    found = re.findall(r"^nameserver\s+(\S+)", text, re.MULTILINE)
+    return [address for address in found if not address.startswith(("127.", "::1"))]

@@ -8,12 +8,11 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from langflow_ha.lab.engine import Engine
 from langflow_ha.lab.host import Mirrors, mirrors
 from langflow_ha.lab.model import LABS, RELEASES, LabError
-
-REPOSITORY = "langflow-ha-node"
 
 INCLUDE = (
     "systemd",
@@ -91,6 +90,7 @@ echo force-unsafe-io > "$1"/etc/dpkg/dpkg.cfg.d/90lab
 class Recipe:
     """Everything that decides what an image contains; its digest is the image's tag."""
 
+    name: str
     release: str
     sources: tuple[str, ...]
     include: tuple[str, ...]
@@ -102,11 +102,17 @@ class Recipe:
         """Return the image's name and tag."""
         parts = [self.release, self.sources, self.include, self.cached, self.hook]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        return f"{REPOSITORY}:{self.release}-{digest[:12]}"
+        return f"{self.name}:{self.release}-{digest[:12]}"
+
+    @property
+    def log(self) -> Path:
+        """Return where what its building printed is kept."""
+        return LABS / "images" / f"{self.tag.replace(':', '-')}.log"
 
     def command(self) -> list[str]:
         """Return the mmdebstrap call that writes the image as a tar stream to standard output."""
-        download = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only'
+        install = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get install --yes --download-only'
+        download = f"{install} {' '.join(self.cached)} >/dev/null" if self.cached else "true"
         return [
             "mmdebstrap",
             "--variant=minbase",
@@ -117,7 +123,7 @@ class Recipe:
             '--aptopt=APT::Keep-Downloaded-Packages "true"',
             '--aptopt=Binary::apt-get::APT::Keep-Downloaded-Packages "true"',
             f"--customize-hook={self.hook}",
-            f"--customize-hook={download} {' '.join(self.cached)} >/dev/null",
+            f"--customize-hook={download}",
             # mmdebstrap's own apt options are not meant to stay in the image.
             '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
             self.release,
@@ -130,42 +136,43 @@ def recipe(system: str, found: Mirrors | None = None) -> Recipe:
     """Return the recipe of an operating system (debian13, debian12) for this machine's mirror."""
     release = RELEASES[system]
     sources = (found or mirrors()).sources(release)
-    return Recipe(release, tuple(sources), INCLUDE, CACHED[release], HOOK)
+    return Recipe("langflow-ha-node", release, tuple(sources), INCLUDE, CACHED[release], HOOK)
 
 
-def build(engine: Engine, wanted: Recipe, say: Callable[[str], None]) -> None:
-    """Build and import an image; its log is kept under .lab/images/."""
-    log = LABS / "images" / f"{wanted.tag.partition(':')[2]}.log"
+def build(wanted: Recipe, into: Sequence[str], say: Callable[[str], None]) -> None:
+    """Build a tree and feed it as a tar stream to the command `into`; LabError when either fails."""
+    log = wanted.log
     log.parent.mkdir(parents=True, exist_ok=True)
-    say(f"building the {wanted.release} image (about a minute; log in {log})")
+    say(f"building {wanted.tag} (about a minute; log in {log})")
     prefix: Sequence[str] = [] if os.geteuid() == 0 else ["sudo", "-n"]
     try:
         with log.open("w", encoding="utf-8") as out:
             builder = subprocess.Popen(
                 [*prefix, *wanted.command()], stdout=subprocess.PIPE, stderr=out, cwd="/"
             )
-            imported = subprocess.run(
-                [*engine.prefix, "import", "-", wanted.tag],
-                stdin=builder.stdout,
-                stdout=out,
-                stderr=out,
-                check=False,
-            )
+            taken = subprocess.run(into, stdin=builder.stdout, stdout=out, stderr=out, check=False)
             if builder.stdout is not None:
                 builder.stdout.close()
             failed = builder.wait() != 0
     except FileNotFoundError as error:
         raise LabError(f"there is no {error.filename} command; run `make setup`") from error
-    if failed or imported.returncode != 0:
-        if imported.returncode == 0:
-            engine.run("image", "rm", wanted.tag)
+    if failed or taken.returncode != 0:
         tail = "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-8:])
-        raise LabError(f"building the {wanted.release} image failed; end of {log}:\n{tail}")
+        raise LabError(f"building {wanted.tag} failed; end of {log}:\n{tail}")
+
+
+def ensure_built(engine: Engine, wanted: Recipe, say: Callable[[str], None]) -> str:
+    """Return the tag of an image, building it when it is not there."""
+    if not engine.succeeds("image", "inspect", wanted.tag):
+        try:
+            build(wanted, [*engine.prefix, "import", "-", wanted.tag], say)
+        except LabError:
+            # The engine imports half a stream too.
+            engine.succeeds("image", "rm", wanted.tag)
+            raise
+    return wanted.tag
 
 
 def ensure(engine: Engine, system: str, say: Callable[[str], None]) -> str:
     """Return the tag of the image of an operating system, building it when it is not there."""
-    wanted = recipe(system)
-    if not engine.succeeds("image", "inspect", wanted.tag):
-        build(engine, wanted, say)
-    return wanted.tag
+    return ensure_built(engine, recipe(system), say)

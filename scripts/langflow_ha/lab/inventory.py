@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import Lab
+from langflow_ha.lab.model import CONTAINER, Lab
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -57,14 +57,16 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         "vip_router_id": 51,
         "langflow_ha_mode": lab.mode,
         "storage_backend": "minio",
-        # A container shares the clock of its host, and must not set it.
+        # A container shares the clock of its host, and must not set it; a VM of a lab has no server to ask.
         "time_sync_enabled": False,
         "site_environment": "test",
-        # A container has no disk of its own, and shares the kernel: only settings of the network are its own.
+        # No node of a lab has a disk for the store alone.
         "minio_allow_root_disk": True,
-        "base_sysctl": {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"},
         "operator_networks": [lab.subnet, lab.subnet6],
     }
+    if any(node.kind == CONTAINER for node in lab.nodes):
+        # A container shares the kernel: only settings of the network are its own.
+        values["base_sysctl"] = {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"}
     if lab.topology == "tiers":
         # One node for all state is enough to see tiers work; no site may do that.
         values["preflight_skip"] = ["sizes"]

@@ -12,10 +12,15 @@ from typing import Any
 from langflow_ha import ROOT
 
 LABS = ROOT / ".lab"
+CONTAINER, VM = "container", "vm"
 GROUPS = ("balancer", "langflow", "etcd", "postgresql", "valkey", "minio")
+# User-mode Linux makes system calls slow: what LangFlow does at its start would take it minutes.
+VM_GROUPS = ("balancer", "etcd", "postgresql")
 RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
 FIRST_NODE = 11
 VIP = 100
+MEMORY, LEAST_MEMORY = 1024, 256
+"""MiB of a VM: what it gets, and the least."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -33,6 +38,10 @@ class NodeSpec:
     container: str
     address: str
     address6: str
+    kind: str = CONTAINER
+    """A container shares the kernel of this machine; a VM has one of its own, and runs in a container."""
+    memory: int = 0
+    """MiB that a VM sees; 0 for a container, which takes what it needs."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,8 @@ def from_info(info: Mapping[str, Any]) -> Lab:
             container=node["container"],
             address=node["address"],
             address6=node["address6"],
+            kind=node.get("kind", CONTAINER),
+            memory=node.get("memory", 0),
         )
         for node in info["nodes"]
     )
@@ -155,10 +166,18 @@ def default_subnet6(subnet: str) -> str:
     return f"fd00:{first}:{second}:{third}::/64"
 
 
-def _layout(
-    topology: str, nodes: int, systems: Sequence[str]
-) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return (name, os, groups) of every node of a topology."""
+@dataclass(frozen=True)
+class _Place:
+    """One node of a topology, before it has addresses."""
+
+    name: str
+    os: str
+    groups: tuple[str, ...]
+    kind: str = CONTAINER
+
+
+def _layout(topology: str, nodes: int, systems: Sequence[str]) -> list[_Place]:
+    """Return the nodes of a topology."""
     if topology == "tiers":
         if systems:
             raise LabError("topology 'tiers' fixes the operating systems; leave --os out")
@@ -166,12 +185,12 @@ def _layout(
         state = ("etcd", "postgresql", "minio")
         front = ("balancer", "langflow")
         return [
-            ("db1", "debian13", state),
-            ("app1", "debian12", front),
-            ("app2", "debian12", front),
+            _Place("db1", "debian13", state),
+            _Place("app1", "debian12", front),
+            _Place("app2", "debian12", front),
         ]
-    if topology != "standard":
-        raise LabError(f"unknown topology {topology!r}; there are 'standard' and 'tiers'")
+    if topology not in ("standard", "vms"):
+        raise LabError(f"unknown topology {topology!r}; there are 'standard', 'tiers' and 'vms'")
     if not 1 <= nodes <= 9:
         raise LabError(f"--nodes {nodes}: a lab has 1 to 9 nodes")
     wanted = list(systems) or ["debian13"]
@@ -181,7 +200,8 @@ def _layout(
         raise LabError(
             f"--os was given {len(wanted)} times for {nodes} nodes; give it once or {nodes} times"
         )
-    return [(f"n{i}", system, GROUPS) for i, system in enumerate(wanted, start=1)]
+    groups, kind = (VM_GROUPS, VM) if topology == "vms" else (GROUPS, CONTAINER)
+    return [_Place(f"n{i}", system, groups, kind) for i, system in enumerate(wanted, start=1)]
 
 
 def plan(
@@ -191,6 +211,7 @@ def plan(
     nodes: int = 3,
     systems: Sequence[str] = (),
     mode: str = "",
+    memory: int = MEMORY,
 ) -> Lab:
     """Work out a lab from the options of `lab up`; LabError names the option that cannot be met."""
     if not _NAME.fullmatch(name):
@@ -207,20 +228,24 @@ def plan(
     mode = mode or ("active_standby" if topology == "tiers" else "active_active")
     if mode not in ("active_active", "active_standby"):
         raise LabError(f"--mode {mode!r}: it is active_active or active_standby")
+    if memory < LEAST_MEMORY:
+        raise LabError(f"--memory {memory}: a VM needs at least {LEAST_MEMORY} MiB")
     specs = []
-    for index, (node, system, groups) in enumerate(_layout(topology, nodes, systems)):
-        if system not in RELEASES:
-            raise LabError(f"--os {system!r}: there are {', '.join(RELEASES)}")
+    for index, place in enumerate(_layout(topology, nodes, systems)):
+        if place.os not in RELEASES:
+            raise LabError(f"--os {place.os!r}: there are {', '.join(RELEASES)}")
         host = FIRST_NODE + index
         specs.append(
             NodeSpec(
-                name=node,
-                os=system,
-                groups=groups,
-                container=f"lfha-{name}-{node}",
+                name=place.name,
+                os=place.os,
+                groups=place.groups,
+                container=f"lfha-{name}-{place.name}",
                 address=str(network.network_address + host),
                 # The same digits as in IPv4: …::11 belongs to .11, whatever the base.
                 address6=str(network6.network_address + int(str(host), 16)),
+                kind=place.kind,
+                memory=memory if place.kind == VM else 0,
             )
         )
     return Lab(

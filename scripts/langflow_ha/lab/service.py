@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from langflow_ha.lab import image, inventory
-from langflow_ha.lab.engine import Engine, has_cgroup_v2, hosts_file, node_command
-from langflow_ha.lab.model import LABS, Lab, LabError, NodeSpec, from_info
+from langflow_ha.lab import container, image, inventory, vm, vm_image
+from langflow_ha.lab.engine import Engine
+from langflow_ha.lab.model import CONTAINER, LABS, VM, Lab, LabError, NodeSpec, from_info
 
 Say = Callable[[str], None]
+
+BOOT_S = {CONTAINER: 90.0, VM: 300.0}
+"""How long a node of a kind may take until it is ready."""
 
 
 def _keygen(path: Path, comment: str) -> None:
@@ -42,23 +45,20 @@ def names() -> list[str]:
     return sorted(file.parent.name for file in LABS.glob("*/lab.json"))
 
 
-def _create(engine: Engine, lab: Lab, node: NodeSpec, tag: str) -> None:
-    """Create a container with its own host key and our public key in it, not yet started."""
-    host_key = lab.directory / "ssh" / node.name / "ssh_host_ed25519_key"
-    hosts = hosts_file(lab, node)
-    hosts.parent.mkdir(exist_ok=True)
-    hosts.write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n", "ascii")
-    engine.run(*node_command(lab, node, tag, has_cgroup_v2()))
-    for file in (host_key, host_key.with_name(f"{host_key.name}.pub")):
-        engine.run("cp", str(file), f"{node.container}:/etc/ssh/{file.name}")
-    # A directory of its own, because `docker cp` makes no parents and keeps the mode.
-    staging = lab.directory / "ssh" / "root" / ".ssh"
-    staging.mkdir(parents=True, exist_ok=True)
-    staging.chmod(0o700)
-    keys = staging / "authorized_keys"
-    shutil.copyfile(f"{lab.ssh_key}.pub", keys)
-    keys.chmod(0o600)
-    engine.run("cp", str(staging), f"{node.container}:/root/")
+def _create(engine: Engine, lab: Lab, node: NodeSpec, say: Say) -> None:
+    """Create what the node is, and what that is made from where it is not there; not yet started."""
+    if node.kind == VM:
+        vm.check_host()
+        vm.create(engine, lab, node, *vm_image.ensure(engine, node.os, say))
+    else:
+        container.create(engine, lab, node, image.ensure(engine, node.os, say))
+
+
+def _unready(engine: Engine, lab: Lab, node: NodeSpec) -> str:
+    """Return why a node is not ready, or an empty string."""
+    if node.kind == VM:
+        return vm.unready(lab, node)
+    return container.unready(engine, node)
 
 
 def _write_keys(lab: Lab) -> None:
@@ -83,15 +83,12 @@ def up(lab: Lab, say: Say) -> None:
         )
     lab.directory.mkdir(parents=True, exist_ok=True)
     lab.directory.chmod(0o700)
-    tags = {
-        system: image.ensure(engine, system, say) for system in sorted({n.os for n in lab.nodes})
-    }
     engine.create_network(lab)
     _write_keys(lab)
     states = engine.states(lab.name)
     for node in lab.nodes:
         if node.container not in states:
-            _create(engine, lab, node, tags[node.os])
+            _create(engine, lab, node, say)
         if states.get(node.container) != "running":
             engine.run("start", node.container)
             say(f"started {node.name} ({node.os}, {node.address}, {node.address6})")
@@ -131,28 +128,18 @@ def power_on(nodes: Iterable[NodeSpec]) -> None:
         engine.run("start", node.container)
 
 
-def _unready(engine: Engine, node: NodeSpec) -> str:
-    """Return why a node is not ready, or an empty string."""
-    code, state = engine.execute(node.container, "systemctl", "is-system-running")
-    if state == "degraded":
-        _, failed = engine.execute(
-            node.container, "systemctl", "--failed", "--plain", "--no-legend", "--no-pager"
-        )
-        return f"failed units: {failed}"
-    if code != 0:
-        return f"systemd is {state}"
-    code, _ = engine.execute(node.container, "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/22")
-    return "" if code == 0 else "SSH does not answer yet"
+def wait(lab: Lab, say: Say, timeout: float = 0.0) -> None:
+    """Wait until systemd of every node is `running` and SSH answers.
 
-
-def wait(lab: Lab, say: Say, timeout: float = 90.0) -> None:
-    """Wait until systemd of every node is `running` and SSH answers; LabError after `timeout` seconds."""
+    LabError after `timeout` seconds; 0 stands for what the slowest kind of node may take.
+    """
     engine = Engine()
+    timeout = timeout or max(BOOT_S[node.kind] for node in lab.nodes)
     started = time.monotonic()
     waiting = {node.name: "" for node in lab.nodes}
     while waiting:
         for node in [node for node in lab.nodes if node.name in waiting]:
-            reason = _unready(engine, node)
+            reason = _unready(engine, lab, node)
             if reason:
                 waiting[node.name] = reason
             else:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from langflow_ha.lab.engine import SYSTEMD, node_command
+from langflow_ha.lab.container import SYSTEMD, node_command
 from langflow_ha.lab.model import plan
 
 LAB = plan("demo")
