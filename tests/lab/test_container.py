@@ -15,6 +15,13 @@ def test_nodes_are_not_privileged_and_cannot_set_the_clock() -> None:
         assert command[command.index("--ip6") + 1] == "fd00:198:18:10::11"
 
 
+def test_a_shared_directory_is_a_mount_of_the_node() -> None:
+    lab = plan("s", "shared")
+    command = node_command(lab, lab.nodes[0], "image:tag", cgroup_v2=True)
+    assert f"{lab.directory.resolve()}/files:/srv/langflow" in command
+    assert not any(":/srv/langflow" in word for word in node_command(LAB, LAB.nodes[0], "i", True))
+
+
 def test_cgroup_v1_shares_the_hosts_tree() -> None:
     command = node_command(LAB, LAB.nodes[0], "image:tag", cgroup_v2=False)
     assert command[-2:] == ["image:tag", SYSTEMD]

@@ -41,6 +41,14 @@ def test_a_machine_with_a_kernel_of_its_own_gets_all_kernel_settings() -> None:
     assert "base_sysctl" not in inventory.variables(plan("v", "vms"), [], ("", []))
 
 
+def test_labs_with_files_on_nfs_say_where() -> None:
+    own = inventory.variables(plan("x", "nfs"), [], ("", []))
+    assert own["storage_backend"] == "nfs"
+    assert "external_shared_directory" not in own
+    mounted = inventory.variables(plan("x", "shared"), [], ("", []))
+    assert mounted["external_shared_directory"] == "/srv/langflow"
+
+
 def test_a_proxy_is_not_used_inside_the_cluster() -> None:
     values = inventory.variables(
         plan("demo"), [Path("/x/extra-1.crt")], ("http://p.example:1", ["a.example"])

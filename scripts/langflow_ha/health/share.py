@@ -31,7 +31,8 @@ class Worker:
     """A process that writes when it is told to."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self.link, theirs = socket.socketpair()
+        # Packets, not a stream: an answer is whole, and none runs into the next.
+        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno())
         self.asked_at: float | None = None
@@ -140,16 +141,16 @@ def explain(error: OSError) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The worker: one line in, one write, one line out (an errno, 0 for none, and its meaning)."""
+    """The worker: one byte in, one write, one answer out (an errno, 0 for none, and its meaning)."""
     # The agent writes, and so does root by hand, who is nobody on the server.
     os.umask(0)
-    while sys.stdin.buffer.readline():
+    while os.read(0, 1):
         answer = "0"
         try:
             write_through(arguments[0])
         except OSError as error:
             answer = f"{error.errno or errno.EIO} {explain(error)}"
-        print(answer, flush=True)
+        os.write(1, answer.encode())
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import CONTAINER, Lab
+from langflow_ha.lab.model import CONTAINER, SHARE, SHARED_OWNER, Lab
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -67,6 +67,11 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
     if any(node.kind == CONTAINER for node in lab.nodes):
         # A container shares the kernel: only settings of the network are its own.
         values["base_sysctl"] = {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"}
+    if lab.shared_files or any("nfs_server" in node.groups for node in lab.nodes):
+        values["storage_backend"] = "nfs"
+        values["shared_files_owner_id"] = SHARED_OWNER
+    if lab.shared_files:
+        values["external_shared_directory"] = SHARE
     if lab.topology == "tiers":
         # One node for all state is enough to see tiers work; no site may do that.
         values["preflight_skip"] = ["sizes"]
