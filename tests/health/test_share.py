@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,17 +41,27 @@ def test_it_writes_the_time_for_other_nodes_to_read(directory: Path) -> None:
     assert (directory / "n1").stat().st_mode & 0o777 == 0o666
 
 
-def test_one_worker_serves_many_questions(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As the agent's unit has it. Written to a stream, an answer came in two pieces then: half of it was
-    # taken for the next one, and the share for dead.
-    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+def test_one_worker_serves_many_questions(directory: Path) -> None:
     writer = share.Writer(str(directory / "n1"))
     processes = set()
-    for _ in range(200):
+    for _ in range(5):
         writer.write(10)
         assert writer._worker
         processes.add(writer._worker.process.pid)
     assert len(processes) == 1
+
+
+def test_an_answer_comes_in_one_piece(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an answer was taken for the next one, and the share for dead."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")  # as the agent's unit has it
+    worker = share.Worker((sys.executable, "-m", share.__name__, str(directory / "n1")))
+    for _ in range(5):
+        worker.ask(0)
+        assert worker.answer(10) == "0"
+        time.sleep(0.02)
+        with pytest.raises(BlockingIOError):
+            worker.link.recv(100, socket.MSG_DONTWAIT)
+    worker.give_up()
 
 
 def test_what_is_not_mounted_is_not_made(tmp_path: Path, directory: Path) -> None:
