@@ -38,7 +38,23 @@ def test_site_variables() -> None:
 
 def test_a_machine_with_a_kernel_of_its_own_gets_all_kernel_settings() -> None:
     assert "base_sysctl" in inventory.variables(plan("demo"), [], ("", []))
-    assert "base_sysctl" not in inventory.variables(plan("v", "vms"), [], ("", []))
+    values = inventory.variables(plan("v", "vms"), [], ("", []))
+    assert "base_sysctl" not in values
+    assert values["postgresql_watchdog_device"] == "/dev/watchdog1"
+
+
+def test_only_what_a_lab_cannot_have_is_not_asked_of_it() -> None:
+    found = {
+        topology: inventory.variables(plan("x", topology), [], ("", [])).get("preflight_skip")
+        for topology in ("standard", "tiers", "vms")
+    }
+    assert found == {"standard": None, "tiers": ["sizes"], "vms": ["sizes", "cpus"]}
+
+
+def test_a_group_without_nodes_is_there_too() -> None:
+    children = inventory.hosts(plan("v", "vms"))["all"]["children"]
+    assert children["langflow"] == {"hosts": {}}
+    assert list(children["etcd"]["hosts"]) == ["n1", "n2", "n3"]
 
 
 def test_labs_with_files_on_nfs_say_where() -> None:

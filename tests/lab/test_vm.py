@@ -36,8 +36,8 @@ def test_the_case_has_no_more_rights_than_its_network_needs() -> None:
 def test_the_machine_has_its_memory_and_a_link_of_its_own() -> None:
     first, second = (vm.node_command(LAB, n, "kernel:tag", Path("/x")) for n in LAB.nodes)
     assert "mem=512M" in first
-    assert "vec0:transport=tap,ifname=tap0,mac=06:00:c6:12:4d:0b" in first
-    assert "vec0:transport=tap,ifname=tap0,mac=06:00:c6:12:4d:0c" in second
+    assert "vec0:transport=tap,ifname=tap0,mac=06:00:c6:12:4d:0b,gro=1" in first
+    assert "vec0:transport=tap,ifname=tap0,mac=06:00:c6:12:4d:0c,gro=1" in second
 
 
 def test_what_makes_a_disk_this_node(lab: model.Lab) -> None:

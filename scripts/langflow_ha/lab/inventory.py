@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import CONTAINER, SHARE, SHARED_OWNER, Lab
+from langflow_ha.lab.model import CONTAINER, GROUPS, SHARE, SHARED_OWNER, VM, Lab
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -30,9 +30,9 @@ def hosts(lab: Lab) -> dict[str, Any]:
             }
         }
     }
-    for node in lab.nodes:
-        for group in node.groups:
-            groups.setdefault(group, {"hosts": {}})["hosts"][node.name] = {}
+    for group in dict.fromkeys((*GROUPS, *(group for node in lab.nodes for group in node.groups))):
+        members = [node.name for node in lab.nodes if group in node.groups]
+        groups[group] = {"hosts": {name: {} for name in members}}
     options = f"-o UserKnownHostsFile={lab.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     return {
         "all": {
@@ -72,9 +72,17 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         values["shared_files_owner_id"] = SHARED_OWNER
     if lab.shared_files:
         values["external_shared_directory"] = SHARE
-    if lab.topology == "tiers":
-        # One node for all state is enough to see tiers work; no site may do that.
-        values["preflight_skip"] = ["sizes"]
+    skipped = []
+    if lab.topology not in ("standard", "shared"):
+        # One node for all state is enough to see tiers work, and databases without LangFlow to see how they
+        # take a fault; no site may do that.
+        skipped.append("sizes")
+    if any(node.kind == VM for node in lab.nodes):
+        # User-mode Linux runs on one processor, and its first watchdog is a program outside.
+        skipped.append("cpus")
+        values["postgresql_watchdog_device"] = "/dev/watchdog1"
+    if skipped:
+        values["preflight_skip"] = skipped
     if extra_cas:
         values["extra_ca_certificates"] = [str(path) for path in extra_cas]
     if url:

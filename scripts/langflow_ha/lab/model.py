@@ -24,7 +24,7 @@ RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
 SHARE = "/srv/langflow"
 FIRST_NODE = 11
 VIP = 100
-MEMORY, LEAST_MEMORY = 1024, 256
+MEMORY, LEAST_MEMORY = 1536, 256
 """MiB of a VM: what it gets, and the least."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 

@@ -1,7 +1,8 @@
 """A node that is a virtual machine: user-mode Linux, alone in a container that is its case.
 
 The container brings power (kill and start), the place in the lab's network and the disk; so whatever
-switches a node's power needs to know no kinds. `docker logs` shows the machine's console.
+switches a node's power needs to know no kinds. `docker logs` shows the machine's console. A machine that
+ends by itself (reboot, watchdog, panic, but `poweroff` too) boots again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ MAX_MAP_COUNT = 262144
 SSH_S = 10.0
 
 # The machine takes the place of its case in the lab's network, with an address of the data link of its own.
+# Its own way to boot again keeps files open, the network's among them: so it ends, and is started anew.
 _START = """\
 set -e
 ip address flush dev eth0
@@ -30,7 +32,11 @@ ip link set eth0 master br0
 ip tuntap add tap0 mode tap
 ip link set tap0 master br0 up
 ip link set br0 up
-exec env TMPDIR=/memory linux.uml "$@"
+export TMPDIR=/memory
+while :; do
+  linux.uml noreboot "$@" || echo "the machine ended with exit code $?"
+  sleep 1
+done
 """
 
 
@@ -64,8 +70,9 @@ def node_command(lab: Lab, node: NodeSpec, kernel: str, disk: Path) -> list[str]
     arguments += ["--volume", f"{disk.resolve()}:/vm/disk.ext4:ro"]
     arguments += ["--volume", f"{seed_file(lab, node).resolve()}:/vm/seed.tar:ro"]
     machine = [f"mem={node.memory}M", "ubd0=/vm/disk.cow,/vm/disk.ext4", "ubd1r=/vm/seed.tar"]
-    machine += [f"vec0:transport=tap,ifname=tap0,mac={hardware_address(node)}"]
-    machine += ["root=/dev/ubda", "rw", "con=null", "con0=null,fd:1", "console=tty0", "TERM=dumb"]
+    machine += [f"vec0:transport=tap,ifname=tap0,mac={hardware_address(node)},gro=1"]
+    machine += ["root=/dev/ubda", "rw", f"systemd.hostname={node.name}", "TERM=dumb"]
+    machine += ["con=null", "con0=null,fd:1", "console=tty0"]
     return [*arguments, kernel, "/bin/sh", "-c", _START, node.name, *machine]
 
 
@@ -86,10 +93,11 @@ def write_seed(lab: Lab, node: NodeSpec, resolver: str) -> None:
     """Write what makes a copy of the disk this node: its name, addresses, keys, and who may log in."""
     key = lab.directory / "ssh" / node.name / "ssh_host_ed25519_key"
     loopback = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+    own = f"127.0.1.1 {node.name}\n"
     servers = "".join(f"nameserver {server}\n" for server in host.nameservers(resolver))
     files = {
         "etc/hostname": (f"{node.name}\n", 0o644),
-        "etc/hosts": (loopback, 0o644),
+        "etc/hosts": (loopback + own, 0o644),
         "etc/resolv.conf": (servers, 0o644),
         "etc/systemd/network/10-lab.network": (_network(lab, node), 0o644),
         "etc/ssh/ssh_host_ed25519_key": (key.read_text("ascii"), 0o600),

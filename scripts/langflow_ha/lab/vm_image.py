@@ -16,16 +16,19 @@ from langflow_ha.lab.model import LABS, RELEASES
 # as by ptrace, and the older ones do not start on processors whose registers outgrew them (AMX).
 KERNEL_RELEASE = "forky"
 KERNEL_INCLUDE = ("e2fsprogs", "iproute2", "user-mode-linux")
-DISK_SIZE = "8G"
+DISK_SIZE = "16G"
 """Sparse: only what is written takes room."""
 
 TREE_INCLUDE = (*image.INCLUDE, "e2fsprogs", "kmod", "udev")
 
 # On top of the container's: a machine has devices (networkd waits for udev's word about a link), a disk to
 # check, and gets what is its own (keys, name, addresses) from its second disk, a tar, at the first boot.
+# Its watchdog can be stopped, else a restart of what feeds it would reset the machine.
 _TREE_HOOK = f"""{image.HOOK}
 rm "$1"/etc/systemd/system/systemd-udev*.service
 echo '/dev/ubda / ext4 noatime 0 1' > "$1"/etc/fstab
+echo softdog > "$1"/etc/modules-load.d/softdog.conf
+echo options softdog nowayout=0 > "$1"/etc/modprobe.d/softdog.conf
 cat > "$1"/etc/systemd/system/lab-seed.service <<'UNIT'
 [Unit]
 DefaultDependencies=no
