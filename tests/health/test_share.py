@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +24,23 @@ def directory(tmp_path: Path) -> Path:
     health = tmp_path / "health"
     health.mkdir()
     return health
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End every worker: one that hangs does not see that its test is over."""
+    started: list[share.Worker] = []
+    begin = share.Worker.__init__
+
+    def remember(self: share.Worker, command: Sequence[str]) -> None:
+        begin(self, command)
+        started.append(self)
+
+    monkeypatch.setattr(share.Worker, "__init__", remember)
+    yield
+    for worker in started:
+        worker.give_up()
+        worker.process.wait(60)
 
 
 def written(file: Path) -> float:
@@ -54,13 +70,15 @@ def test_one_worker_serves_many_questions(directory: Path) -> None:
 def test_an_answer_comes_in_one_piece(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half an answer was taken for the next one, and the share for dead."""
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")  # as the agent's unit has it
+    monkeypatch.setattr(share, "_LONGEST_ANSWER", 1)  # as if it was read before the rest came
     worker = share.Worker((sys.executable, "-m", share.__name__, str(directory / "n1")))
     for _ in range(5):
         worker.ask(0)
         assert worker.answer(60) == "0"
         time.sleep(0.02)
+        worker.link.setblocking(False)
         with pytest.raises(BlockingIOError):
-            worker.link.recv(100, socket.MSG_DONTWAIT)
+            worker.link.recv(100)
     worker.give_up()
 
 
