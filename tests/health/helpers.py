@@ -48,12 +48,14 @@ RAW: dict[str, Any] = {
         {"name": "postgresql", "kind": "tcp", "address": "127.0.0.1", "port": 5432},
         {"name": "valkey", "kind": "resp", "address": "127.0.0.1", "port": 6379},
     ],
+    "share": {"directory": "/srv/share"},
     "paces": {
         "haproxy": pace(0.2, 0.25, 0.05, fall_timeout=3, rise=3),
         "usable": pace(0.5, 0.25, 0.5, fall=2, fall_timeout=3, rise=2),
         "peer": pace(0.25, 0.3, 0.25, fall=3, fall_timeout=3),
         "langflow": pace(0.5, 1.0, 0.5),
         "backend": pace(1.0, 1.0, 1.0),
+        "share": pace(1.0, 1.5, 0.25),
     },
     "limits": {
         "tick": 0.1,
@@ -121,7 +123,9 @@ def view(name: str, **changes: Any) -> PeerView:
         "fit": True,
         "isolated": False,
         "vip_held_for": None,
-        "checks": dict.fromkeys(("haproxy", "usable", "langflow", "postgresql", "valkey"), True),
+        "checks": dict.fromkeys(
+            ("haproxy", "usable", "langflow", "postgresql", "valkey", "share"), True
+        ),
         "sees": ("n1", "n2", "n3"),
         "boot_id": "b",
         "seq": 1,
@@ -153,7 +157,7 @@ class Node:
         """
         self.now += step
         views = views or {}
-        names = ["haproxy", "usable", "langflow", *(b.name for b in self.config.backends)]
+        names = ["haproxy", "usable", "langflow", "share", *(b.name for b in self.config.backends)]
         seen = [Observation(name, self.now, outcomes.get(name, OK), "seen") for name in names]
         for peer in self.config.peers:
             refused = peer.name in refusing

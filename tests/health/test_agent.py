@@ -206,7 +206,7 @@ def test_a_peer_reads_what_a_peer_shows(server: Server) -> None:
     assert (peer.name, peer.fit, peer.sees, peer.seq) == ("n1", True, ("n2", "n3"), 7)
     assert peer.vip_held_for is not None and peer.loop_age == pytest.approx(1.2)
     assert peer.checks == dict.fromkeys(
-        ("haproxy", "usable", "langflow", "postgresql", "valkey"), True
+        ("haproxy", "usable", "langflow", "share", "postgresql", "valkey"), True
     )
 
 

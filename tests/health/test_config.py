@@ -43,6 +43,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         (changed("langflow.ready_url", "http://localhost:1/x"), "must look like http://"),
         (changed("backends.0.kind", "udp"), 'kind = "udp": must be tcp or resp'),
         (changed("backends.0.name", "langflow"), "no check of the agent's"),
+        (changed("backends.0.name", "share"), "no check of the agent's"),
+        (changed("share.directory", "srv"), 'share.directory = "srv": must be an absolute path'),
         (changed("limits.stall", 0.2), "limits.stall = 0.2: must be above 0.6"),
         (["not", "an", "object"], "must be an object"),
     ],
@@ -61,7 +63,9 @@ def test_every_key_is_required(key: str) -> None:
 
 
 def test_what_is_not_on_the_node_is_null() -> None:
-    settings = config.parse(raw(haproxy=None, langflow=None, vip_addresses=[], backends=[]))
+    settings = config.parse(
+        raw(haproxy=None, langflow=None, vip_addresses=[], backends=[], share=None)
+    )
     assert settings.haproxy is None and [p.name for p in settings.peers] == ["n2", "n3"]
 
 

@@ -115,6 +115,10 @@ def test_two_members_ask_the_tie_breaker(tie: Outcome, weight: int) -> None:
         ({"langflow": FAILED, "valkey": FAILED}, {}, "down #langflow and valkey failing only here"),
         ({"langflow": FAILED}, {"checks": {"langflow": False}}, "up 100%"),
         ({"postgresql": FAILED}, {"checks": {"postgresql": False}}, "up 100%"),
+        ({"share": TIMED_OUT}, {}, "down #share failing only here"),
+        ({"share": FAILED}, {}, "down #share failing only here"),
+        # The server is down: nowhere is better, and what waits for a file goes on with the server.
+        ({"share": TIMED_OUT}, {"checks": {"share": False}}, "up 100%"),
     ],
 )
 def test_agent_word(outcomes: dict[str, Outcome], peers: dict[str, Any], word: str) -> None:

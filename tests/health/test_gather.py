@@ -33,6 +33,9 @@ class Fake:
 
     resp_ping = host_answers = tcp_stays_open
 
+    def share_takes_writes(self, share: config.Share, node: str, timeout: float) -> None:
+        self.http_get("", 0)
+
 
 def body(peer: PeerView) -> bytes:
     return json.dumps(asdict(peer)).encode()

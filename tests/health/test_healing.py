@@ -60,6 +60,11 @@ def _database_fails(node: Node) -> list[float]:
     return hang(node, 100, postgresql=FAILED)
 
 
+def _share_hangs(node: Node) -> list[float]:
+    node.rounds(2, share=TIMED_OUT)
+    return hang(node, 100, share=TIMED_OUT)
+
+
 def _cut_off(node: Node) -> list[float]:
     node.rounds(3, n2=TIMED_OUT, n3=TIMED_OUT)
     return hang(node, 100, n2=TIMED_OUT, n3=TIMED_OUT)
@@ -84,6 +89,7 @@ def _answers_badly(node: Node) -> list[float]:
         _peers_fail,
         _peers_are_overloaded_too,
         _database_fails,
+        _share_hangs,
         _cut_off,
         _maintained,
         _answers_badly,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from langflow_ha.health.decide import Decision
 from langflow_ha.health.model import Outcome, Standing
 
-CHECKS = ("haproxy", "usable", "langflow", "postgresql", "valkey", "n2", "n3")
+CHECKS = ("haproxy", "usable", "langflow", "postgresql", "valkey", "share", "n2", "n3")
+OWN = CHECKS[:6]
 outcomes = st.fixed_dictionaries({check: st.sampled_from(Outcome) for check in CHECKS})
 History = list[tuple[dict[str, Outcome], bool, float, bool]]
 rounds = st.lists(
@@ -28,7 +29,7 @@ def play(node: Node, history: History) -> list[Decision]:
     decisions = []
     for seen, held, step, peers_ill in history:
         node.held = held
-        ill = dict.fromkeys(CHECKS[:5], False)
+        ill = dict.fromkeys(OWN, False)
         views = {n: view(n, fit=False, checks=ill) for n in ("n2", "n3")} if peers_ill else None
         decisions.append(node.round(step=step, views=views, refusing=(), **seen))
     return decisions
@@ -162,3 +163,26 @@ def test_shared_outages_never_say_down(
     everywhere = [(seen, held, step, True) for seen, held, step, _ in history]
     for decision in play(node, everywhere):
         assert not decision.verdict.agent_word.startswith("down")
+
+
+def with_share(history: History, outcome: Outcome) -> History:
+    """The same history, but for the share."""
+    return [({**seen, "share": outcome}, held, step, ill) for seen, held, step, ill in history]
+
+
+@given(rounds)
+def test_a_share_never_moves_the_vip(history: History) -> None:
+    """With its trouble and without it: the same standing and weight at every step."""
+
+    def verdicts(history: History) -> list[tuple[Standing, int]]:
+        return [(d.verdict.standing, d.verdict.weight) for d in play(Node(make()), history)]
+
+    assert verdicts(history) == verdicts(with_share(history, Outcome.OK))
+
+
+@given(rounds)
+def test_a_hung_share_gets_langflow_no_restart(history: History) -> None:
+    node = Node(make())
+    node.rounds(3, share=Outcome.TIMED_OUT)
+    hung = with_share(history, Outcome.TIMED_OUT)
+    assert not any(d.verdict.restart_langflow for d in play(node, hung))

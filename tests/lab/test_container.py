@@ -21,6 +21,15 @@ def test_every_node_has_the_same_storage_for_backups() -> None:
         assert "lfha-demo-backup:/srv/langflow-backup" in command
 
 
+def test_a_shared_directory_is_a_mount_of_the_node() -> None:
+    lab = plan("s", "shared")
+    command = node_command(lab, lab.nodes[0], "image:tag", cgroup_v2=True)
+    assert f"{lab.directory.resolve()}/files:/srv/langflow" in command
+    assert not any(
+        word.endswith(":/srv/langflow") for word in node_command(LAB, LAB.nodes[0], "i", True)
+    )
+
+
 def test_cgroup_v1_shares_the_hosts_tree() -> None:
     command = node_command(LAB, LAB.nodes[0], "image:tag", cgroup_v2=False)
     assert command[-2:] == ["image:tag", SYSTEMD]

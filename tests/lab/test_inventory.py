@@ -58,6 +58,14 @@ def test_a_group_without_nodes_is_there_too() -> None:
     assert list(children["etcd"]["hosts"]) == ["n1", "n2", "n3"]
 
 
+def test_labs_with_files_on_nfs_say_where() -> None:
+    own = inventory.variables(plan("x", "nfs"), [], ("", []))
+    assert own["storage_backend"] == "nfs"
+    assert "external_shared_directory" not in own
+    mounted = inventory.variables(plan("x", "shared"), [], ("", []))
+    assert mounted["external_shared_directory"] == "/srv/langflow"
+
+
 def test_a_proxy_is_not_used_inside_the_cluster() -> None:
     values = inventory.variables(
         plan("demo"), [Path("/x/extra-1.crt")], ("http://p.example:1", ["a.example"])

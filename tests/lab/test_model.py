@@ -46,6 +46,23 @@ def test_virtual_machines_have_a_kind_and_memory() -> None:
     assert {(n.kind, n.memory) for n in plan("c", memory=768).nodes} == {(CONTAINER, 0)}
 
 
+def test_nfs_has_two_clients_and_a_server_with_kernels_of_their_own() -> None:
+    lab = plan("x", "nfs")
+    assert {n.name: n.groups for n in lab.nodes} == {
+        "app1": ("langflow",),
+        "app2": ("langflow",),
+        "nfs1": ("nfs_server",),
+    }
+    assert {n.kind for n in lab.nodes} == {VM}
+
+
+def test_shared_has_a_directory_in_place_of_minio() -> None:
+    lab = plan("x", "shared")
+    assert all("minio" not in node.groups for node in lab.nodes)
+    assert lab.shared_files == lab.directory / "files"
+    assert plan("x").shared_files is None
+
+
 def test_a_lab_from_before_there_were_kinds_has_containers() -> None:
     info = plan("demo").info()
     for node in info["nodes"]:
@@ -65,6 +82,7 @@ def test_a_lab_from_before_there_were_kinds_has_containers() -> None:
         ({"name": "x", "systems": ["debian12", "debian13"]}, "2 times for 3 nodes"),
         ({"name": "x", "topology": "ring"}, "unknown topology 'ring'"),
         ({"name": "x", "topology": "tiers", "systems": ["debian13"]}, "leave --os out"),
+        ({"name": "x", "topology": "nfs", "systems": ["debian12"] * 3}, "give --os once"),
         ({"name": "x", "topology": "vms", "memory": 64}, "at least 256 MiB"),
         ({"name": "x", "mode": "standby"}, "--mode 'standby'"),
     ],

@@ -126,6 +126,24 @@ def test_wait_stops_when_time_is_over_and_when_a_verdict_is_there() -> None:
     )
 
 
+def test_a_share_is_tried_by_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prestart.os.path, "ismount", lambda place: Path(place) == tmp_path)
+    files = tmp_path / "files"
+    with pytest.raises(FileNotFoundError):
+        prestart.try_share(files)
+    files.mkdir()
+    prestart.try_share(files)
+    assert list(files.iterdir()) == []
+
+
+def test_a_share_that_is_not_mounted_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prestart.os.path, "ismount", lambda place: Path(place) == Path("/"))
+    with pytest.raises(OSError, match="the share is not mounted"):
+        prestart.try_share(tmp_path)
+
+
 def test_a_taken_port_is_seen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

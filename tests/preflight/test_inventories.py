@@ -73,6 +73,33 @@ def test_as_shipped_it_says_what_is_left_to_fill_in() -> None:
     ]
 
 
+NFS = {
+    "filer": ("external_nfs_server", "external_nfs_export", "shared_files_owner_id"),
+    "mounted": ("external_shared_directory",),
+    "server": ("nfs_exported_directory",),
+}
+"""The ways to have files on NFS, by the lines of inventories/minimal that have to be uncommented."""
+
+
+@pytest.mark.parametrize("way", NFS)
+def test_minimal_takes_nfs_as_its_comments_say(way: str, tmp_path: Path) -> None:
+    options = filled_in("minimal", tmp_path / "inventory")
+    variables = tmp_path / "inventory" / "group_vars" / "all" / "main.yml"
+    text = variables.read_text("utf-8").replace("storage_backend: s3", "storage_backend: nfs")
+    for name in NFS[way]:
+        text, count = re.subn(rf"^# +({name}: )", r"\1", text, flags=re.M)
+        assert count == 1, name
+    variables.write_text(text, "utf-8")
+    if way == "server":
+        hosts = tmp_path / "inventory" / "hosts.yml"
+        head, tail = hosts.read_text("utf-8").split("    # nfs_server:")
+        hosts.write_text(head + "    nfs_server:" + tail.replace("    # ", "    "), "utf-8")
+    result = preflight(tmp_path / "inventory", *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "note: storage_backend = nfs" in result.stdout
+    assert ("single point of failure" in " ".join(result.stdout.split())) == (way == "server")
+
+
 def test_command_line_variables_are_checked_too(tmp_path: Path) -> None:
     options = filled_in("standard", tmp_path / "inventory")
     result = preflight(tmp_path / "inventory", *options, "-e", "vip_timming=fast")

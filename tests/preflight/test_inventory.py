@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from langflow_ha.preflight.inventory import problems
-from langflow_ha.preflight.model import Problem, Unreadable, World
-from langflow_ha.preflight.report import plain
+from langflow_ha.preflight.inventory import notes, problems
+from langflow_ha.preflight.model import Note, Problem, Unreadable, World
+from langflow_ha.preflight.report import note_lines, plain
 from langflow_ha.preflight.specs import Specs, load_specs
 from langflow_ha.secrets.authority import authority_certificate
 from langflow_ha.secrets.catalogue import GENERATORS
@@ -118,6 +118,10 @@ class Inventory:
         known = {*specs().site, *specs().host, *specs().secrets}
         return problems(self.hosts, groups, specs(), known, world, skip)
 
+    def notes(self) -> list[Note]:
+        """Run everything that explains a good inventory."""
+        return notes(self.hosts, self.groups, specs(), (), World())
+
 
 @pytest.fixture
 def good() -> Inventory:
@@ -184,6 +188,22 @@ def test_there_are_enough_bad_inventories() -> None:
         },
         # As LangFlow generates it, and what it took the place of.
         {"secret_langflow_secret_key": "k" * 43, "previous_secret_langflow_secret_key": "x"},
+        {
+            "storage_backend": "nfs",
+            "external_nfs_server": "filer.example.org",
+            "external_nfs_export": "/export/langflow",
+            "groups": {"minio": []},
+        },
+        {
+            "storage_backend": "nfs",
+            "external_shared_directory": "/mnt/filer/langflow",
+            "shared_files_owner_id": "5000",
+            "groups": {"minio": []},
+        },
+        {
+            "storage_backend": "nfs",
+            "groups": {"minio": [], "langflow": ["n1", "n2"], "nfs_server": ["n3"]},
+        },
         {"vip_ipv6": "", "vip_fqdn": ""},
         {"vip_router_id": "51", "site_environment": "test"},
         {
@@ -198,6 +218,18 @@ def test_there_are_enough_bad_inventories() -> None:
 def test_other_good_settings(settings: dict[str, Any], good: Inventory) -> None:
     apply(good, {"groups": settings.pop("groups", {}), "set": settings})
     assert good.problems() == []
+
+
+def test_nfs_is_explained_and_other_stores_need_no_note(good: Inventory) -> None:
+    assert good.notes() == []
+    good.set("storage_backend", "nfs")
+    good.set("external_shared_directory", "/mnt/filer")
+    (profile,) = good.notes()
+    assert "production profile refuses every local directory" in profile.text
+    good.groups["nfs_server"] = ["n3"]
+    assert "single point of failure" in good.notes()[1].text
+    text = "\n".join(text for text, _colour in note_lines(good.notes()))
+    assert "note: group nfs_server = n3\n" in text
 
 
 def test_value_that_cannot_be_evaluated(good: Inventory) -> None:

@@ -15,7 +15,8 @@ from langflow_ha.preflight.nodes import PORTS, from_result, problems
 from langflow_ha.preflight.specs import ROOT
 
 DEFAULTS = yaml.safe_load((ROOT / "roles/preflight/defaults/main.yml").read_text())
-EVERYTHING = list(PORTS)
+EVERYTHING = [component for component in PORTS if component != "nfs_server"]
+"""Of a converged node; an NFS server is a machine of its own."""
 
 
 def record(number: int) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def record(number: int) -> dict[str, Any]:
             ],
             "listeners": [listener(22, "0.0.0.0", "ssh.service", "sshd")],
             "answering": {"198.18.10.100": False, "fd00:198:18:10::100": False},
+            "share": {"error": "", "mounted": False},
         },
         "time": 1000.4,
         "before": 1000.0,
@@ -217,6 +219,31 @@ def test_unreachable_and_broken_nodes_are_named_beside_the_rest(records: Records
     assert [problem.check for problem in judge(records)] == ["reachable", "reachable", "cpus"]
     assert "n1 cannot be reached: Connection timed out" in messages(judge(records))[0]
     assert "n2 could not be examined: python3: not found" in messages(judge(records))[1]
+
+
+def test_filer_out_of_reach_and_share_not_mounted(records: Records) -> None:
+    for result in records.values():
+        result["node"].update(share_server="198.18.10.40", share_directory="/mnt/filer/langflow")
+        result["observation"]["share"] = {"error": "", "mounted": True}
+    assert judge(records) == []
+    records["n2"]["observation"]["share"] = {"error": "Connection refused", "mounted": False}
+    assert messages(judge(records)) == [
+        "external_nfs_server = 198.18.10.40: n2 cannot connect to TCP 2049 there: Connection refused",
+        "external_shared_directory = /mnt/filer/langflow: nothing is mounted there on n2: its files "
+        "would stay on that node",
+    ]
+
+
+def test_the_kernels_own_listener_is_the_nfs_servers(records: Records) -> None:
+    seen = records["n2"]["observation"]["listeners"]
+    records["n2"]["node"]["components"] = ["cluster", "nfs_server"]
+    seen.append(listener(2049, "198.18.10.12", "", ""))
+    assert judge(records) == []
+    seen.append(listener(2049, "0.0.0.0", "nfs-ganesha.service", "ganesha.nfsd"))
+    assert messages(judge(records)) == [
+        "port 2049 of n2 = nfs-ganesha.service: nfs-ganesha.service listens on 0.0.0.0:2049, which "
+        "nfs-server.service needs"
+    ]
 
 
 def test_clock_of_one_node(records: Records) -> None:

@@ -62,6 +62,10 @@ def test_a_healthy_cluster_can_fail_over() -> None:
             "without n1: no LangFlow that is ready",
         ),
         (
+            {"n2": {"langflow": False}, "n3": {"share": False}},
+            "without n1: no LangFlow that is ready",
+        ),
+        (
             {"n2": {"standing": "unfit"}, "n3": {"standing": "isolated"}},
             "without n1: no balancer fit",
         ),

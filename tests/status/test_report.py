@@ -56,6 +56,14 @@ def test_a_whole_report() -> None:
     assert node.versions["langflow"] == "1.13.0"
     assert node.certificate_days == pytest.approx(60)
     assert node.problems == ()
+    assert node.share is None
+
+
+def test_a_share_that_hangs_is_named() -> None:
+    agent = {"checks": {"share": {"up": False, "detail": "no answer in 1.5 s"}}}
+    node = status({**REPORT, "agent": {**REPORT["agent"], **agent}})
+    assert node.share is False
+    assert node.problems == ("shared files: no answer in 1.5 s",)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ Why each check:
 - ports: LangFlow silently takes the next free port when its own is taken.
 - schema: an older LangFlow that meets a newer schema drops ``alembic_version``, replays all
   migrations and stamps its own old head (langflow/services/database/utils.py).
+- share: files that were written while it is not mounted would stay on this node.
 - database, queue, store: LangFlow gives up some 20 s after its start when one is away;
   waiting here is cheaper, and the start follows the moment they are back.
 
@@ -21,6 +22,7 @@ import os
 import socket
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -251,8 +253,21 @@ def ask_store(url: str, ca_file: str | None, timeout: float) -> None:
         connection.close()
 
 
+def try_share(directory: Path) -> None:
+    """Write a file to the shared directory and remove it; raises OSError when that fails.
+
+    Not bounded in time: on a hung share nothing can be. The unit's start time-out is above it.
+    """
+    if not any(os.path.ismount(place) for place in (directory, *directory.parents[:-1])):
+        raise OSError("it is on this node's own disk: the share is not mounted")
+    with tempfile.NamedTemporaryFile(dir=directory, prefix=".prestart-") as file:
+        file.write(b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def gather(environment: Mapping[str, str], *, timeout: float = 5) -> Seen:
-    """Look at the node and at what LangFlow needs. Each probe is bounded by ``timeout`` seconds."""
+    """Look at the node and at what LangFlow needs. Each probe but the share's is bounded by ``timeout`` seconds."""
     versions = package_directory() / "alembic" / "versions"
     busy = {}
     for name, host in (
@@ -282,6 +297,9 @@ def gather(environment: Mapping[str, str], *, timeout: float = 5) -> Seen:
         probe(
             "the object store", lambda: ask_store(store, environment.get("AWS_CA_BUNDLE"), timeout)
         )
+    if environment.get("LANGFLOW_STORAGE_TYPE") == "local":
+        share = Path(environment.get("LANGFLOW_CONFIG_DIR", ""))
+        probe(f"the shared directory {share}", lambda: try_share(share))
     return Seen(
         environment=environment,
         version=metadata.version("langflow-base"),
@@ -313,7 +331,7 @@ def wait(
 
 
 def main() -> int:
-    """Guard, or print the schema's revision (``--show-schema``)."""
+    """Guard, or answer one question (``--show-schema``, ``--try-share``)."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -321,7 +339,15 @@ def main() -> int:
         "--wait", type=float, default=0, metavar="SECONDS", help="for what does not answer"
     )
     parser.add_argument("--show-schema", action="store_true", help='print the revision or "empty"')
+    parser.add_argument("--try-share", type=Path, metavar="DIRECTORY", help="write to it, once")
     options = parser.parse_args()
+    if options.try_share:
+        try:
+            try_share(options.try_share)
+        except OSError as error:
+            print(f"{options.try_share}: {error.strerror or error}")
+            return NOT_YET
+        return 0
     if options.show_schema:
         try:
             print(" ".join(read_schema(os.environ["LANGFLOW_DATABASE_URL"])) or "empty")

@@ -14,9 +14,9 @@ from ansible.utils.display import Display
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
 from langflow_ha.preflight.gather import file_reader, host_variables
-from langflow_ha.preflight.inventory import problems
+from langflow_ha.preflight.inventory import notes, problems
 from langflow_ha.preflight.model import World
-from langflow_ha.preflight.report import count, lines
+from langflow_ha.preflight.report import count, lines, note_lines
 from langflow_ha.preflight.specs import load_specs, wiring_names
 
 
@@ -35,15 +35,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             host: host_variables(hostvars.raw_get(host), hostvars[host].__getitem__, specs, wiring)
             for host in groups.get("all", [])
         }
-        found = problems(
+        site = (
             hosts,
             {group: list(members) for group, members in groups.items()},
             specs,
             specs.names() | wiring,
             World(datetime.now(UTC), file_reader(Path(task_vars.get("playbook_dir", ".")))),
-            self._task.args.get("skip") or [],
         )
+        found = problems(*site, self._task.args.get("skip") or [])
         if not found:
+            for text, colour in note_lines(notes(*site)):
+                Display().display(text, color=colour)
             return {
                 **result,
                 "changed": False,

@@ -23,7 +23,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if "balancer" in node["components"]
             else []
         )
-        arguments = {"probe": probe}
+        arguments = {
+            "probe": probe,
+            "share_server": node["share_server"],
+            "share_directory": node["share_directory"],
+        }
         # The node looks at its clock when the module ends. For the controller that is not before
         # the start plus the time that the module took, and not after the end.
         before = time.time()

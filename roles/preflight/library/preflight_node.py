@@ -20,6 +20,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 CONNECT_TIMEOUT = 4.0
+NFS_PORT = 2049
 NEIGHBOUR_DEADLINE = 10.0
 TCP_LISTEN = "0A"
 
@@ -171,6 +172,27 @@ def answers(address: str) -> bool:
     return False
 
 
+def share(server: str, directory: str) -> dict[str, Any]:
+    """Look whether the filer can be connected to, and whether the directory is on a mount of its own.
+
+    The kernel's table of mounts is read, not the directory: a hung share would hang this module.
+    """
+    error = ""
+    if server:
+        try:
+            socket.create_connection((server, NFS_PORT), CONNECT_TIMEOUT).close()
+        except OSError as failure:
+            error = failure.strerror or str(failure)
+    places = {
+        line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+    }
+    path = Path(directory)
+    return {
+        "error": error,
+        "mounted": any(str(place) in places for place in (path, *list(path.parents)[:-1])),
+    }
+
+
 def hostname_resolves() -> bool:
     """Tell whether the node can resolve its own name."""
     try:
@@ -183,7 +205,11 @@ def main() -> None:
     """Observe and report; changes nothing."""
     start = time.monotonic()
     module = AnsibleModule(
-        argument_spec={"probe": {"type": "list", "elements": "str", "default": []}},
+        argument_spec={
+            "probe": {"type": "list", "elements": "str", "default": []},
+            "share_server": {"type": "str", "default": ""},
+            "share_directory": {"type": "str", "default": ""},
+        },
         supports_check_mode=True,
     )
     try:
@@ -206,6 +232,7 @@ def main() -> None:
             "interfaces": found,
             "listeners": listeners(),
             "answering": answering,
+            "share": share(module.params["share_server"], module.params["share_directory"]),
         },
         time=time.time(),
         elapsed=time.monotonic() - start,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from langflow_ha.health import gather
 from langflow_ha.health.config import Config
-from langflow_ha.health.decide import HAPROXY, LANGFLOW, PEER, USABLE
+from langflow_ha.health.decide import HAPROXY, LANGFLOW, PEER, SHARE, USABLE
 from langflow_ha.health.model import Observation, Surroundings
 
 OK, FAILED, USAGE, ABSENT = 0, 1, 2, 3
 """Exit codes: well; not well; wrong call or configuration; that piece is not on this node."""
 
-NAMES = ("haproxy", "langflow", "postgresql", "valkey", "peers", "vip")
+NAMES = ("haproxy", "langflow", "postgresql", "valkey", SHARE, "peers", "vip")
 
 
 @dataclass(frozen=True, slots=True)

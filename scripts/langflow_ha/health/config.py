@@ -60,6 +60,16 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The directory of LangFlow's files that every node has mounted.
+
+    The agents write to its subdirectory `health`, which is there only while it is mounted.
+    """
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How a check is asked and believed. `interval`, `timeout` and `retry` in seconds.
 
@@ -86,6 +96,7 @@ class Paces:
     peer: Pace
     langflow: Pace
     backend: Pace
+    share: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,7 @@ class Config:
     haproxy: Haproxy | None
     langflow: Langflow | None
     backends: tuple[Backend, ...]
+    share: Share | None
     paces: Paces
     limits: Limits
     healing: HealingRules
@@ -191,6 +203,7 @@ def parse(raw: object) -> Config:
     _check_members(config)
     _check_addresses(config)
     _check_urls(config)
+    _check_share(config)
     _check_numbers(config)
     return config
 
@@ -213,7 +226,7 @@ def _check_members(config: Config) -> None:
     if config.haproxy and not config.vip_addresses:
         raise ConfigError("vip_addresses", [], "a balancer must know its virtual addresses")
     backends = [b.name for b in config.backends]
-    reserved = {"haproxy", "usable", "langflow"} & set(backends)
+    reserved = {"haproxy", "usable", "langflow", "share"} & set(backends)
     if reserved or len(set(backends)) != len(backends):
         raise ConfigError("backends", backends, "names must be unique and no check of the agent's")
 
@@ -253,6 +266,11 @@ def _check_urls(config: Config) -> None:
             raise ConfigError(
                 key, url, "must look like http://ADDRESS:PORT/PATH, a literal address"
             )
+
+
+def _check_share(config: Config) -> None:
+    if config.share and not config.share.directory.startswith("/"):
+        raise ConfigError("share.directory", config.share.directory, "must be an absolute path")
 
 
 def _check_numbers(config: Config) -> None:

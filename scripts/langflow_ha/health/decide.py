@@ -28,7 +28,7 @@ from langflow_ha.health.model import (
     Verdict,
 )
 
-HAPROXY, USABLE, LANGFLOW = "haproxy", "usable", "langflow"
+HAPROXY, USABLE, LANGFLOW, SHARE = "haproxy", "usable", "langflow", "share"
 PEER, TIE_BREAKER = "peer:", "tie:"
 
 _SAME_AGE = 0.5
@@ -111,6 +111,8 @@ def pace_of(config: Config, check: str) -> Pace:
         return config.paces.haproxy
     if check == USABLE:
         return config.paces.usable
+    if check == SHARE:
+        return config.paces.share
     return config.paces.langflow if check == LANGFLOW else config.paces.backend
 
 
@@ -360,14 +362,17 @@ def _agent_word(config: Config, state: State, around: Surroundings) -> str:
         return "up 0%"
     if _up(state, LANGFLOW) is None:
         return state.agent_word
-    checks = (LANGFLOW, *(b.name for b in config.backends))
+    checks = (LANGFLOW, *(b.name for b in config.backends), SHARE)
     worse = [check for check in checks if _broken_only_here(config, state, check)]
     return f"down #{' and '.join(worse)} failing only here" if worse else "up 100%"
 
 
 def _trouble_is_ours(config: Config, state: State) -> bool:
-    """Is a LangFlow that hangs here a matter of this node alone?"""
-    if any(_up(state, backend.name) is False for backend in config.backends):
+    """Is a LangFlow that hangs here a matter of this node alone, and of LangFlow itself?
+
+    One that waits for a file of a hung share cannot even be killed, and goes on when the share does.
+    """
+    if any(_up(state, name) is False for name in (*(b.name for b in config.backends), SHARE)):
         return False
     elsewhere = [
         view.checks[LANGFLOW]

@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Protocol
 
 from langflow_ha.health import probes
-from langflow_ha.health.config import Backend, Config, Member, Pace
-from langflow_ha.health.decide import HAPROXY, LANGFLOW, PEER, TIE_BREAKER, USABLE, pace_of
+from langflow_ha.health.config import Backend, Config, Member, Pace, Share
+from langflow_ha.health.decide import (
+    HAPROXY,
+    LANGFLOW,
+    PEER,
+    SHARE,
+    TIE_BREAKER,
+    USABLE,
+    pace_of,
+)
 from langflow_ha.health.model import Observation, Outcome, PeerView, Surroundings
+from langflow_ha.health.share import Writer
 
 Clock = Callable[[], float]
 
@@ -33,16 +42,20 @@ def boottime() -> float:
 
 
 class Transport(Protocol):
-    """What the probes need from the network; `probes` is the real one."""
+    """What the probes need from outside the process; `Network` is the real one."""
 
     def http_get(self, url: str, timeout: float, *, want_body: bool = False) -> probes.Reply: ...
     def tcp_stays_open(self, address: str, port: int, timeout: float) -> None: ...
     def resp_ping(self, address: str, port: int, timeout: float) -> None: ...
     def host_answers(self, address: str, port: int, timeout: float) -> None: ...
+    def share_takes_writes(self, share: Share, node: str, timeout: float) -> None: ...
 
 
 class Network:
     """The real transport."""
+
+    def __init__(self) -> None:
+        self._writers: dict[str, Writer] = {}
 
     def http_get(self, url: str, timeout: float, *, want_body: bool = False) -> probes.Reply:
         return probes.http_get(url, timeout, want_body=want_body)
@@ -55,6 +68,12 @@ class Network:
 
     def host_answers(self, address: str, port: int, timeout: float) -> None:
         probes.host_answers(address, port, timeout)
+
+    def share_takes_writes(self, share: Share, node: str, timeout: float) -> None:
+        path = f"{share.directory}/health/{node}"
+        if path not in self._writers:
+            self._writers[path] = Writer(path)
+        self._writers[path].write(timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +194,8 @@ def _questions(
         yield LANGFLOW, _http_ok(net, config.langflow.ready_url, paces.langflow.timeout)
     for backend in config.backends:
         yield backend.name, _backend(net, backend, paces.backend.timeout)
+    if config.share:
+        yield SHARE, _share(net, config.share, config.node, paces.share.timeout)
     for peer in config.peers:
         yield PEER + peer.name, ask_peer(net, peer, config.http_port, paces.peer.timeout)
     if len(config.members) == 2:
@@ -195,6 +216,10 @@ def _http_ok(net: Transport, url: str, timeout: float) -> Callable[[], None]:
 def _backend(net: Transport, backend: Backend, timeout: float) -> Callable[[], None]:
     question = net.resp_ping if backend.kind == "resp" else net.tcp_stays_open
     return lambda: question(backend.address, backend.port, timeout)
+
+
+def _share(net: Transport, share: Share, node: str, timeout: float) -> Callable[[], None]:
+    return lambda: net.share_takes_writes(share, node, timeout)
 
 
 def _host(net: Transport, address: str, port: int, timeout: float) -> Callable[[], None]:

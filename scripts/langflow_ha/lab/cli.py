@@ -43,13 +43,15 @@ def up(
         str,
         typer.Option(
             help="standard: every node in every group; tiers: db1, app1, app2; "
-            "vms: virtual machines, with a kernel and a clock of their own."
+            "shared: as standard, with files in a directory of this machine instead of MinIO; "
+            "vms: virtual machines, with a kernel and a clock of their own; "
+            "nfs: three of them, two clients and a server."
         ),
     ] = "standard",
     subnet: Annotated[str, typer.Option(help="IPv4 network; the IPv6 one follows from it.")] = (
         "198.18.10.0/24"
     ),
-    nodes: Annotated[int, typer.Option(help="Number of nodes (standard, vms).")] = 3,
+    nodes: Annotated[int, typer.Option(help="Number of nodes (standard, shared, vms).")] = 3,
     os: Annotated[
         list[str] | None,
         typer.Option("--os", help="debian13 or debian12: once for all, or once for each node."),

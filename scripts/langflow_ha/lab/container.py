@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from langflow_ha.lab.engine import LABEL, Engine, volume
-from langflow_ha.lab.model import BACKUPS, Lab, NodeSpec
+from langflow_ha.lab.model import BACKUPS, SHARE, SHARED_OWNER, Lab, NodeSpec
 
 SYSTEMD = "/lib/systemd/systemd"
 
@@ -53,6 +53,8 @@ def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[
     arguments += ["--volume", f"{hosts_file(lab, node)}:/etc/hosts"]
     # Storage that is not the nodes': what a filer would be.
     arguments += ["--volume", f"{volume(lab.network)}:{BACKUPS}"]
+    if lab.shared_files:
+        arguments += ["--volume", f"{lab.shared_files.resolve()}:{SHARE}"]
     arguments += ["--device", "/dev/fuse", "--shm-size", "256m"]
     arguments += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     arguments += ["--stop-signal", "SIGRTMIN+3", "--env", "container=docker"]
@@ -71,6 +73,12 @@ def create(engine: Engine, lab: Lab, node: NodeSpec, image: str) -> None:
     hosts = hosts_file(lab, node)
     hosts.parent.mkdir(exist_ok=True)
     hosts.write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n", "ascii")
+    if lab.shared_files and not lab.shared_files.exists():
+        lab.shared_files.mkdir()
+        # By the engine, which may give away what this user may not.
+        owner = ["chown", f"{SHARED_OWNER}:{SHARED_OWNER}", SHARE]
+        volume = f"{lab.shared_files.resolve()}:{SHARE}"
+        engine.run("run", "--rm", "--network", "none", "--volume", volume, image, *owner)
     engine.run(*node_command(lab, node, image, has_cgroup_v2()))
     for file in (host_key, host_key.with_name(f"{host_key.name}.pub")):
         engine.run("cp", str(file), f"{node.container}:/etc/ssh/{file.name}")

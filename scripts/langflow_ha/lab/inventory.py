@@ -10,7 +10,15 @@ from typing import Any
 import yaml
 
 from langflow_ha.lab import host
-from langflow_ha.lab.model import BACKUPS, CONTAINER, GROUPS, VM, Lab
+from langflow_ha.lab.model import (
+    BACKUPS,
+    CONTAINER,
+    GROUPS,
+    SHARE,
+    SHARED_OWNER,
+    VM,
+    Lab,
+)
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.vault import Vault, write_private
 
@@ -30,7 +38,7 @@ def hosts(lab: Lab) -> dict[str, Any]:
             }
         }
     }
-    for group in GROUPS:
+    for group in dict.fromkeys((*GROUPS, *(group for node in lab.nodes for group in node.groups))):
         members = [node.name for node in lab.nodes if group in node.groups]
         groups[group] = {"hosts": {name: {} for name in members}}
     options = f"-o UserKnownHostsFile={lab.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
@@ -69,8 +77,13 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         values |= {"backup_target": "directory", "backup_directory": BACKUPS}
         # A container shares the kernel: only settings of the network are its own.
         values["base_sysctl"] = {"net.core.somaxconn": "4096", "net.ipv4.tcp_retries2": "8"}
+    if lab.shared_files or any("nfs_server" in node.groups for node in lab.nodes):
+        values["storage_backend"] = "nfs"
+        values["shared_files_owner_id"] = SHARED_OWNER
+    if lab.shared_files:
+        values["external_shared_directory"] = SHARE
     skipped = []
-    if lab.topology != "standard":
+    if lab.topology not in ("standard", "shared"):
         # One node for all state is enough to see tiers work, and databases without LangFlow to see how they
         # take a fault; no site may do that.
         skipped.append("sizes")

@@ -17,7 +17,12 @@ GROUPS = ("balancer", "langflow", "etcd", "postgresql", "valkey", "minio")
 # User-mode Linux makes system calls slow: what LangFlow does at its start would take it minutes, and balancers
 # without LangFlow have nothing to balance.
 VM_GROUPS = ("etcd", "postgresql")
+SHARED_GROUPS = tuple(group for group in GROUPS if group != "minio")
+SHARED_OWNER = 860
+"""Number of the user and of the group that the shared directory belongs to."""
+TOPOLOGIES = ("standard", "tiers", "shared", "vms", "nfs")
 RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
+SHARE = "/srv/langflow"
 FIRST_NODE = 11
 VIP = 100
 MEMORY, LEAST_MEMORY = 1536, 256
@@ -99,6 +104,11 @@ class Lab:
     def known_hosts(self) -> Path:
         """Host keys of the nodes, made here, so nothing is trusted on first use."""
         return self.directory / "ssh" / "known_hosts"
+
+    @property
+    def shared_files(self) -> Path | None:
+        """Directory on this machine that every node has at SHARE; None in labs without one."""
+        return self.directory / "files" if self.topology == "shared" else None
 
     @property
     def url(self) -> str:
@@ -192,8 +202,17 @@ def _layout(topology: str, nodes: int, systems: Sequence[str]) -> list[_Place]:
             _Place("app1", "debian12", front),
             _Place("app2", "debian12", front),
         ]
-    if topology not in ("standard", "vms"):
-        raise LabError(f"unknown topology {topology!r}; there are 'standard', 'tiers' and 'vms'")
+    if topology == "nfs":
+        system = systems[0] if systems else "debian13"
+        if len(systems) > 1:
+            raise LabError("topology 'nfs' has one operating system; give --os once")
+        return [
+            _Place("app1", system, ("langflow",), VM),
+            _Place("app2", system, ("langflow",), VM),
+            _Place("nfs1", system, ("nfs_server",), VM),
+        ]
+    if topology not in TOPOLOGIES:
+        raise LabError(f"unknown topology {topology!r}; there are {', '.join(TOPOLOGIES)}")
     if not 1 <= nodes <= 9:
         raise LabError(f"--nodes {nodes}: a lab has 1 to 9 nodes")
     wanted = list(systems) or ["debian13"]
@@ -203,7 +222,10 @@ def _layout(topology: str, nodes: int, systems: Sequence[str]) -> list[_Place]:
         raise LabError(
             f"--os was given {len(wanted)} times for {nodes} nodes; give it once or {nodes} times"
         )
-    groups, kind = (VM_GROUPS, VM) if topology == "vms" else (GROUPS, CONTAINER)
+    groups, kind = {
+        "vms": (VM_GROUPS, VM),
+        "shared": (SHARED_GROUPS, CONTAINER),
+    }.get(topology, (GROUPS, CONTAINER))
     return [_Place(f"n{i}", system, groups, kind) for i, system in enumerate(wanted, start=1)]
 
 

@@ -11,9 +11,18 @@ from langflow_ha.preflight.checks import (
     secret_values,
     settings,
     shape,
+    storage,
     vip,
 )
-from langflow_ha.preflight.model import Check, Problem, Site, Vars, World, contains_placeholder
+from langflow_ha.preflight.model import (
+    Check,
+    Note,
+    Problem,
+    Site,
+    Vars,
+    World,
+    contains_placeholder,
+)
 from langflow_ha.preflight.specs import Specs
 
 CHECKS: tuple[Check, ...] = (
@@ -22,9 +31,12 @@ CHECKS: tuple[Check, ...] = (
     *vip.CHECKS,
     *settings.CHECKS,
     *backups.CHECKS,
+    *storage.CHECKS,
     *secret_values.CHECKS,
     *certificates.CHECKS,
 )
+
+NOTES = (storage.notes,)
 
 
 def _site_name(variables: Vars, specs: Specs) -> str:
@@ -44,6 +56,22 @@ def sites(
     for host, variables in hosts.items():
         by_name.setdefault(_site_name(variables, specs), {})[host] = variables
     return [Site(name, members, groups, specs, known, world) for name, members in by_name.items()]
+
+
+def notes(
+    hosts: Mapping[str, Vars],
+    groups: Mapping[str, Sequence[str]],
+    specs: Specs,
+    known: Collection[str],
+    world: World,
+) -> list[Note]:
+    """Return what an operator should know of a good inventory before it is rolled out."""
+    return [
+        note
+        for site in sites(hosts, groups, specs, known, world)
+        for subject in NOTES
+        for note in subject(site)
+    ]
 
 
 def problems(

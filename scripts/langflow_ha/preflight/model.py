@@ -27,6 +27,15 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a setting brings along that is not wrong, but that nobody should learn from an outage."""
+
+    variable: str
+    value: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Unreadable:
     """Stands for a value that Ansible could not evaluate, with its explanation."""
 

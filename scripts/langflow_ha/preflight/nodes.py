@@ -20,6 +20,8 @@ class Port:
     number: int
     where: str
     units: tuple[str, ...]
+    in_kernel: bool = False
+    """The kernel listens itself: no process has the socket, and so no unit."""
 
 
 _LANGFLOW = ("langflow.service", "langflow@*.service")
@@ -52,6 +54,7 @@ PORTS: dict[str, tuple[Port, ...]] = {
     "postgresql": (Port(5432, OWN, ("patroni*.service",)), Port(8008, OWN, ("patroni*.service",))),
     "valkey": (Port(6379, OWN, _VALKEY), Port(26379, OWN, _VALKEY)),
     "minio": (Port(9000, OWN, ("minio.service",)),),
+    "nfs_server": (Port(2049, OWN, ("nfs-server.service",), in_kernel=True),),
 }
 """Every inner and outer port of the kit, by the component that opens it."""
 
@@ -260,6 +263,28 @@ def network(host: str, node: Node) -> Iterator[Problem]:
             )
 
 
+def share(host: str, node: Node) -> Iterator[Problem]:
+    """A filer that the node cannot reach, or a directory that nobody has mounted."""
+    server, directory = node.node["share_server"], node.node["share_directory"]
+    if server and node.seen["share"]["error"]:
+        yield Problem(
+            "share",
+            "external_nfs_server",
+            server,
+            f"{host} cannot connect to TCP 2049 there: {node.seen['share']['error']}",
+            f"check the address, and that the filer and what is between let {host} in",
+        )
+    if directory and not node.seen["share"]["mounted"]:
+        yield Problem(
+            "share",
+            "external_shared_directory",
+            directory,
+            f"nothing is mounted there on {host}: its files would stay on that node",
+            "mount the share on every LangFlow node, at boot too, or let the kit do it "
+            "(external_nfs_server and external_nfs_export)",
+        )
+
+
 def _wanted(node: Node) -> Iterator[tuple[Port, set[str]]]:
     """Yield each port of the node with the literal addresses it will be opened on."""
     for component in node.components:
@@ -285,6 +310,7 @@ def ports(host: str, node: Node) -> Iterator[Problem]:
         number, unit = listener["port"], listener["unit"]
         same = [(port, places) for port, places in wanted if port.number == number]
         own = any(fnmatch(unit, pattern) for port, _ in same for pattern in port.units)
+        own = own or (not listener["process"] and any(port.in_kernel for port, _ in same))
         who = unit or listener["process"] or "an unknown process"
         clash = any(_overlap(listener["address"], places) for _, places in same)
         if own or not clash or (number, who) in seen:
@@ -381,7 +407,7 @@ def problems(
     for host, node in nodes.items():
         found += reachable(host, node)
     for host, node in seen.items():
-        for check in (system, resources, network, ports):
+        for check in (system, resources, network, ports, share):
             found += check(host, node)
     found += clocks(seen)
     if complete and len(seen) == len(nodes):

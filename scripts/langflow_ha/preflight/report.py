@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from langflow_ha.preflight.model import Problem
+from langflow_ha.preflight.model import Note, Problem
 
 WIDTH = 96
 
@@ -42,3 +42,13 @@ def lines(problems: Sequence[Problem], subject: str) -> Iterator[tuple[str, str]
 def plain(problems: Sequence[Problem], subject: str) -> str:
     """Return the same as one text without colours."""
     return "\n".join(text for text, _colour in lines(problems, subject))
+
+
+def note_lines(notes: Sequence[Note]) -> Iterator[tuple[str, str]]:
+    """Yield (text, colour) pairs for what is good to know; nothing when there is no note."""
+    for note in notes:
+        yield "", "normal"
+        yield f"note: {note.variable} = {note.value}", "bright yellow"
+        yield _paragraph("", note.text), "normal"
+    if notes:
+        yield "", "normal"

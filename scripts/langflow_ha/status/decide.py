@@ -37,7 +37,9 @@ def holes(everybody: Sequence[NodeStatus], left: Sequence[NodeStatus]) -> list[s
         "balancer" in n.groups and n.standing in ("fit", "") for n in alive
     ):
         found.append("no balancer fit to hold the VIP")
-    if _members(everybody, "langflow") and not any(n.langflow for n in alive):
+    if _members(everybody, "langflow") and not any(
+        n.langflow and n.share is not False for n in alive
+    ):
         found.append("no LangFlow that is ready")
     databases = _members(everybody, "postgresql")
     if databases:

@@ -63,6 +63,8 @@ class NodeStatus:
     sentinel: bool | None = None
     store: bool | None = None
     """The node's object store answers."""
+    share: bool | None = None
+    """The node's shared directory takes writes."""
     versions: dict[str, str] = field(default_factory=dict)
     certificate_days: float | None = None
     problems: tuple[str, ...] = ()

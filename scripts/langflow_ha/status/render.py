@@ -45,7 +45,7 @@ def _row(node: NodeStatus) -> list[str]:
     if not node.reachable:
         return [node.name, "DOWN", *["?"] * 7]
     days = "-" if node.certificate_days is None else f"{node.certificate_days:.0f} d"
-    store = _yes(node.store)
+    store = _yes(node.share if node.store is None else node.store)
     langflow = "-" if node.langflow is None else ("ready" if node.langflow else "BAD")
     return [
         node.name,

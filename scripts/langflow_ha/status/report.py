@@ -118,6 +118,9 @@ def node_status(
         value = report.get(section)
         if group in groups and isinstance(value, dict) and "error" in value:
             problems.append(f"{section}: {value['error']}")
+    share = _section(agent.get("checks", {}), "share")
+    if share.get("up") is False:
+        problems.append(f"shared files: {share.get('detail')}")
     return NodeStatus(
         name=name,
         groups=groups,
@@ -132,6 +135,7 @@ def node_status(
         valkey_link=(valkey.get("master_link_status") == "up") if role == "slave" else None,
         sentinel=any(sentinel) if sentinel else None,
         store=bool(minio.get("live")) if "minio" in groups else None,
+        share=share.get("up"),
         versions=versions,
         certificate_days=certificate_days(_section(report, "certificates"), now),
         problems=tuple(problems),

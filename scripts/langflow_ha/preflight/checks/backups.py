@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from langflow_ha.preflight.checks.names import shown
-from langflow_ha.preflight.checks.settings import BUCKET
+from langflow_ha.preflight.checks.storage import BUCKET
 from langflow_ha.preflight.model import Problem, Site
 
 NODES_OWN = ("/", "/etc", "/opt", "/root", "/run", "/tmp", "/usr", "/var/lib/postgresql")  # noqa: S108 - refused

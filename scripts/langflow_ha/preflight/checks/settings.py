@@ -1,4 +1,4 @@
-"""Settings: versions, storage, networks, and what does not belong into production."""
+"""Settings: versions, networks, and what does not belong into production."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ LANGFLOW = re.compile(r"\d+\.\d+\.\d+((a|b|rc|\.post|\.dev)\d+)?")
 MOVING = {"latest", "stable", "main", "master", "edge", "nightly", "lts", "newest", "current"}
 FEWEST_SURVIVORS = 2
 """Of three: a majority. One alone has none, and cannot know whether it is the one that is cut off."""
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def site_name(site: Site) -> Iterator[Problem]:
@@ -97,39 +96,6 @@ def urls(site: Site) -> Iterator[Problem]:
                 "is not a URL that starts with http:// or https://",
                 site.specs.site[name].description,
             )
-
-
-def storage(site: Site) -> Iterator[Problem]:
-    """A storage backend that this release lacks, or whose settings are incomplete."""
-    backend = site.value("storage_backend")
-    if backend == "nfs":
-        yield Problem(
-            "storage",
-            "storage_backend",
-            "nfs",
-            "NFS comes with a later release; this one cannot set it up",
-            "use minio (in the cluster) or s3 (an object store you have)",
-        )
-    if backend != "s3":
-        return
-    for name in ("external_s3_endpoint", "external_s3_bucket"):
-        if site.value(name) == "":
-            yield Problem(
-                "storage",
-                name,
-                "",
-                "storage_backend s3 needs it",
-                site.specs.site[name].description,
-            )
-    bucket = site.value("external_s3_bucket")
-    if bucket and not BUCKET.fullmatch(bucket):
-        yield Problem(
-            "storage",
-            "external_s3_bucket",
-            shown("external_s3_bucket", bucket),
-            "is not a bucket name: 3 to 63 of a-z, 0-9, dot and hyphen",
-            "use the bucket's bare name, without s3:// and path",
-        )
 
 
 def networks(site: Site) -> Iterator[Problem]:
@@ -250,7 +216,6 @@ CHECKS = (
     site_name,
     versions,
     urls,
-    storage,
     networks,
     time_servers,
     fast_failover,

@@ -15,7 +15,7 @@ from langflow_ha.preflight.model import (
     whole,
 )
 
-GROUPS = ("cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio")
+GROUPS = ("cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio", "nfs_server")
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 LARGEST_ETCD = 7
