@@ -14,7 +14,7 @@ testinfra_hosts = ["ansible://cluster"]
 UNITS = {
     "cluster": ("langflow-ha-agent", "langflow-ha-firewall", "prometheus-node-exporter"),
     "etcd": ("etcd",),
-    "postgresql": ("patroni",),
+    "postgresql": ("patroni", "langflow-ha-backup-full.timer", "langflow-ha-backup-check.timer"),
     "minio": ("minio",),
     "langflow": ("backend-proxy", "langflow", "langflow-ha-runs"),
     "balancer": ("haproxy", "keepalived"),
