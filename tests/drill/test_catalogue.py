@@ -5,6 +5,7 @@ from __future__ import annotations
 from langflow_ha import ROOT
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.faults import FAULTS
+from langflow_ha.drill.load import HEAVY
 from langflow_ha.drill.model import Budget, BudgetKind
 
 SECTIONS = {"A": 7, "L": 9, "D": 14, "R": 4, "S": 3, "N": 2, "O": 3, "B": 3, "X": 3, "U": 2}
@@ -59,3 +60,15 @@ def test_every_fault_of_the_catalogue_is_accounted_for() -> None:
 
 def test_no_fault_is_without_a_drill() -> None:
     assert set(FAULTS) == {drill.fault for drill in CATALOGUE}
+
+
+def test_a_gap_of_ui_is_asked_for_only_where_ui_is_sent_often() -> None:
+    coarse = {
+        drill.id
+        for drill in CATALOGUE
+        if drill.budget.kind is BudgetKind.GAP
+        and "ui" in drill.budget.classes
+        and HEAVY.intersection(drill.classes)
+    }
+
+    assert coarse == set()
