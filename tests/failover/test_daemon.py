@@ -23,7 +23,7 @@ from langflow_ha.failover.snapshot import metrics_text, status_json
 from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.gather import Board, Network
 from langflow_ha.health.model import Observation, Outcome
-from langflow_ha.health.strict import ConfigError
+from langflow_ha.node.strict import ConfigError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 from helpers import RAW
+from langflow_ha.demo.deployed import SOURCES
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = REPOSITORY / "scripts/langflow_ha/health"
@@ -30,12 +32,37 @@ def plugin() -> ModuleType:
     return module
 
 
-def test_the_archive_runs_without_the_checkout(plugin: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "code.pyz").write_bytes(plugin.archive([str(SOURCE)]))
+def delivered() -> list[str]:
+    """The packages that the playbooks put on the nodes."""
+    playbooks = REPOSITORY / "playbooks"
+    wiring = yaml.safe_load((playbooks / "group_vars/all/wiring.yml").read_text())
+    sources = wiring["health_agent_sources"]
+    return [source.replace("{{ playbook_dir }}", str(playbooks)) for source in sources]
+
+
+@pytest.mark.parametrize("package", [Path(source).name for source in delivered()])
+def test_each_module_that_is_delivered_finds_all_it_needs_in_the_archive(
+    plugin: ModuleType, tmp_path: Path, package: str
+) -> None:
+    (tmp_path / "code.pyz").write_bytes(plugin.archive(delivered()))
+    names = [file.stem for file in (REPOSITORY / "scripts/langflow_ha" / package).glob("*.py")]
+    modules = [f"langflow_ha.{package}.{name}" for name in names]
+    code = f"import importlib; [importlib.import_module(name) for name in {modules}]"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "code.pyz")}
+    subprocess.run([sys.executable, "-S", "-c", code], cwd=tmp_path, env=environment, check=True)
+
+
+def test_the_agent_runs_without_the_checkout(plugin: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "code.pyz").write_bytes(plugin.archive(delivered()))
     (tmp_path / "agent.json").write_text(json.dumps(RAW))
     command = [sys.executable, "-S", "-m", "langflow_ha.health", "--config", "agent.json"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "code.pyz")}
     subprocess.run([*command, "agent", "--check-config"], cwd=tmp_path, env=environment, check=True)
+
+
+def test_what_is_delivered_decides_whether_a_lab_is_deployed_anew() -> None:
+    counted = {(REPOSITORY / source).resolve() for source in SOURCES}
+    assert {Path(source).resolve() for source in delivered()} <= counted
 
 
 def test_times_and_the_way_to_the_source_do_not_matter(plugin: ModuleType, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers import RAW, raw
 from langflow_ha.health import config
-from langflow_ha.health.strict import ConfigError
+from langflow_ha.node.strict import ConfigError
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from helpers import FAILED, OK, RAW, TIMED_OUT, make, raw, view
 from langflow_ha.health import config, gather, probes
 from langflow_ha.health.model import Observation, Outcome, PeerView
+from langflow_ha.node.clock import boottime
 
 
 class Fake:
@@ -105,8 +106,8 @@ def test_a_hanging_probe_fails_and_delays_nobody() -> None:
 
     hangs = gather.Probe("hangs", pace, hang)
     well = gather.Probe("well", pace, lambda: None)
-    board = gather.Board((hangs, well), gather.boottime)
-    gather.start((hangs, well), board, gather.boottime)
+    board = gather.Board((hangs, well), boottime)
+    gather.start((hangs, well), board, boottime)
     seen: list[Observation] = []
     end = time.monotonic() + 1.0
     while time.monotonic() < end:

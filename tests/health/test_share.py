@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langflow_ha.health import gather, share
 from langflow_ha.health.model import Outcome
+from langflow_ha.node.clock import boottime
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_the_probe_of_a_hung_share_is_a_failed_probe(directory: Path) -> None:
     settings = make(share={"directory": str(directory.parent)})
     (probe,) = [p for p in gather.probes_for(settings, gather.Network()) if p.check == "share"]
     begun = time.monotonic()
-    observation = gather.observe(probe, gather.boottime)
+    observation = gather.observe(probe, boottime)
     assert time.monotonic() - begun < probe.pace.timeout + 1.0
     assert observation.outcome is Outcome.TIMED_OUT
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import yaml
 from langflow_ha.keeper import metrics
@@ -50,12 +49,3 @@ def test_alert_rules_use_metrics_that_exist() -> None:
         assert used <= set(metrics.HELP), rule["alert"]
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert set(rule["annotations"]) == {"summary", "description"}
-
-
-def test_write_replaces_in_one_step(tmp_path: Path) -> None:
-    file = tmp_path / "x.prom"
-    metrics.write(file, "a\n")
-    metrics.write(file, "b\n", mode=0o600)
-    assert file.read_text() == "b\n"
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["x.prom"]

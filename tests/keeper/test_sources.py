@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pytest
 from keeper_helpers import FakeRun, configured, raw
-from langflow_ha.health.strict import ConfigError
 from langflow_ha.keeper import make, sources
 from langflow_ha.keeper.config import parse
 from langflow_ha.keeper.model import KeeperError
@@ -17,6 +16,7 @@ from langflow_ha.keeper.postgres import Server
 from langflow_ha.keeper.shell import Done
 from langflow_ha.keeper.sources import Files
 from langflow_ha.keeper.stock import Stock
+from langflow_ha.node.strict import ConfigError
 
 ID = "11111111-1111-1111-1111-111111111111"
 FLOW = {

@@ -17,7 +17,7 @@ import pytest
 from langflow_ha.failover.gather import Suspects
 from langflow_ha.health.gather import Board, Network
 from langflow_ha.health.model import Observation, Outcome
-from langflow_ha.health.strict import ConfigError
+from langflow_ha.node.strict import ConfigError
 from langflow_ha.runs import config, gather
 from langflow_ha.runs.daemon import Daemon
 from langflow_ha.runs.decide import CLOSE, QUEUE

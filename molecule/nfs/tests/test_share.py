@@ -77,6 +77,11 @@ def report_time(machines: Machines, name: str, word: str) -> float:
     return took
 
 
+def under_way(writes: list[Write], since: float = 0.0) -> bool:
+    """Whether several writes that began after that moment are acknowledged."""
+    return sum(write.acknowledged and write.begun > since for write in list(writes)) >= 3
+
+
 def longest_gap(writes: list[Write], since: float) -> float:
     """Longest time between two acknowledged writes, from just before that moment on."""
     ends = [write.ended for write in writes if write.acknowledged]
@@ -90,7 +95,7 @@ def test_one_node_cut_off_from_the_server(lab: Lab, machines: Machines, figure: 
     """Silence: the server's packets do not arrive. The mount hangs on one node only."""
     route = f"blackhole {lab.node('app1').address}/32"
     with machines.writing("app1", "cut") as here, machines.writing("app2", "cut-other") as there:
-        time.sleep(3)
+        machines.until(lambda: under_way(here) and under_way(there))
         machines.shell(SERVER, f"ip route add {route}")
         try:
             took = report_time(machines, "app1", DOWN)
@@ -98,8 +103,9 @@ def test_one_node_cut_off_from_the_server(lab: Lab, machines: Machines, figure: 
             assert machines.view("app2").word == "up 100%"
         finally:
             machines.shell(SERVER, f"ip route del {route}")
+        mended = time.monotonic()
         figure("hung mount until back in traffic", report_time(machines, "app1", "up 100%"))
-        time.sleep(3)
+        machines.until(lambda: under_way(here, mended) and under_way(there, mended))
     assert took <= REPORT_BOUND_S
     assert machines.lost(here, "app2") == []
     assert machines.lost(there, "app1") == []
@@ -129,7 +135,7 @@ def test_export_gone(machines: Machines, figure: Figure) -> None:
             for name in CLIENTS
         )
         figure("export gone until every agent sees it", took)
-        time.sleep(2)
+        time.sleep(2)  # time in which something could move
         views = [machines.view(name) for name in CLIENTS]
         assert [(view.word, view.weight) for view in views] == [("up 100%", 0)] * 2
     finally:
@@ -141,12 +147,11 @@ def test_export_gone(machines: Machines, figure: Figure) -> None:
 
 def test_the_server_loses_power(machines: Machines, figure: Figure) -> None:
     with machines.writing("app1", "power") as one, machines.writing("app2", "power-other") as two:
-        time.sleep(3)
+        machines.until(lambda: under_way(one) and under_way(two))
         cut = time.monotonic()
         machines.power_off(SERVER)
         machines.power_on(SERVER)
-        machines.until(lambda: any(w.acknowledged and w.begun > cut + 1 for w in list(one)))
-        machines.until(lambda: any(w.acknowledged and w.begun > cut + 1 for w in list(two)))
+        machines.until(lambda: under_way(one, cut + 1) and under_way(two, cut + 1))
     gap = max(longest_gap(one, cut), longest_gap(two, cut))
     figure("server's power cut until writes go on", gap)
     assert machines.lost(one, "app2") == []
@@ -158,7 +163,7 @@ def test_the_server_loses_power(machines: Machines, figure: Figure) -> None:
 def test_a_client_loses_power(machines: Machines) -> None:
     """Acknowledged means on the server's disk, though nobody called fsync."""
     with machines.writing("app1", "client-power") as writes:
-        machines.until(lambda: sum(write.acknowledged for write in list(writes)) >= 3)
+        machines.until(lambda: under_way(writes))
         machines.power_off("app1")
     assert machines.lost(writes, "app2") == []
     machines.power_on("app1")

@@ -13,7 +13,11 @@ SOURCES = (
     "roles",
     "plugins",
     "requirements",
+    "scripts/langflow_ha/node",
     "scripts/langflow_ha/health",
+    "scripts/langflow_ha/failover",
+    "scripts/langflow_ha/runs",
+    "scripts/langflow_ha/keeper",
     "ansible.cfg",
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from langflow_ha.failover.decide import END
 from langflow_ha.failover.etcd import Post, cluster_state, revoke
 from langflow_ha.failover.model import ClusterState, Ended, Lease
-from langflow_ha.health.gather import Clock
 from langflow_ha.health.model import Observation, Outcome
+from langflow_ha.node.clock import Clock
 
 
 def end_lease(

@@ -1,27 +1,20 @@
-"""The daemon's command line. Exit codes: 0 well, 2 wrong call or configuration."""
+"""The daemon's command line."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
 from langflow_ha.failover import config, daemon
-from langflow_ha.health.check import OK, USAGE
-from langflow_ha.health.strict import ConfigError
+from langflow_ha.node import command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="langflow-ha-failover", description=__doc__)
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH)
-    parser.add_argument("--check-config", action="store_true", help="read the file and exit")
-    arguments = parser.parse_args(argv)
-    try:
-        settings = config.load(arguments.config)
-    except (ConfigError, OSError) as error:
-        print(f"langflow-ha-failover: {error}")
-        return USAGE
-    if not arguments.check_config:
-        daemon.run(settings)
-    return OK
+    return command.main(
+        "langflow-ha-failover",
+        config.DEFAULT_PATH,
+        config.load,
+        lambda settings: partial(daemon.run, settings),
+        argv,
+    )

@@ -6,12 +6,17 @@ its evidence.
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from langflow_ha.health.config import Member
-from langflow_ha.health.strict import ConfigError, build, read_json
+from langflow_ha.node.members import Member, addresses, majority, unique
+from langflow_ha.node.strict import (
+    ConfigError,
+    above_zero,
+    build,
+    literal_addresses,
+    read_json,
+)
 
 DEFAULT_PATH = Path("/etc/langflow-ha/failover.json")
 
@@ -84,7 +89,7 @@ class Config:
     @property
     def majority(self) -> int:
         """How many members are more than half of all there are."""
-        return len(self.members) // 2 + 1
+        return majority(self.members)
 
 
 def load(path: Path) -> Config:
@@ -105,8 +110,7 @@ def _check_members(config: Config) -> None:
     names = [member.name for member in config.members]
     if config.node not in names:
         raise ConfigError("node", config.node, f"must be one of the members: {', '.join(names)}")
-    if len(set(names)) != len(names):
-        raise ConfigError("members", names, "every name must be unique")
+    unique(config.members)
     if len(names) < FEWEST_MEMBERS:
         raise ConfigError(
             "members", names, f"at least {FEWEST_MEMBERS} make a majority of the rest"
@@ -122,20 +126,14 @@ def _check_members(config: Config) -> None:
 
 def _check_addresses(config: Config) -> None:
     places = [("listen_address", config.listen_address), ("etcd.address", config.etcd.address)]
-    places += [(f"members.{m.name}.address", m.address) for m in config.members]
+    places += addresses(config.members)
     places += [(f"hosts.{h.name}.addresses", a) for h in config.hosts for a in h.addresses]
-    for key, address in places:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise ConfigError(key, address, "must be an IP address, not a name") from None
+    literal_addresses(places)
 
 
 def _check_limits(config: Config) -> None:
     limits = config.limits
-    for item in fields(limits):
-        if getattr(limits, item.name) <= 0:
-            raise ConfigError(f"limits.{item.name}", getattr(limits, item.name), "must be above 0")
+    above_zero("limits", limits)
     if limits.fresh <= limits.poll + limits.timeout:
         raise ConfigError("limits.fresh", limits.fresh, "must be above poll plus timeout")
     if limits.stall >= limits.silent_for:

@@ -5,10 +5,7 @@ Then Patroni waits until the lease runs out, as it does without the daemon.
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 
 from langflow_ha.failover import act, events
 from langflow_ha.failover.config import Config
@@ -17,11 +14,13 @@ from langflow_ha.failover.etcd import Gateway, Post
 from langflow_ha.failover.gather import Suspects, probes_for
 from langflow_ha.failover.model import Decision, Lease, State
 from langflow_ha.failover.snapshot import Snapshot, metrics_text, status_json
-from langflow_ha.health.act import Journal, request_restart
-from langflow_ha.health.gather import Board, Clock, Network, boottime, start
+from langflow_ha.health.gather import Board, Network, start
 from langflow_ha.health.model import Observation
-from langflow_ha.health.notify import Notifier
-from langflow_ha.health.pages import JSON, TEXT, PageServer
+from langflow_ha.node.clock import Clock, boottime
+from langflow_ha.node.files import ask_systemd
+from langflow_ha.node.journal import Journal
+from langflow_ha.node.loop import Loop
+from langflow_ha.node.pages import JSON, TEXT, PageServer
 
 _PULSE = 0.5
 """Seconds between two signs of life to systemd, a fraction of WatchdogSec."""
@@ -51,7 +50,7 @@ class Daemon:
         for event in events.transitions(before, new):
             self.journal.record(event)
         if new.verdict.fence:
-            request_restart(Path(self._config.fence_request))
+            ask_systemd(Path(self._config.fence_request))
             self._fences += 1
         if new.verdict.end:
             self._end(new.verdict.end, new.verdict.evidence, clock)
@@ -72,15 +71,7 @@ class Daemon:
 
 def run(config: Config) -> None:
     """Run until SIGTERM or SIGINT."""
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-    timeout, suspects = config.limits.timeout, Suspects()
+    loop, timeout, suspects = Loop(), config.limits.timeout, Suspects()
     # A connection of its own for the loop: the probe's thread may be in the middle of a question.
     for_probe, for_loop = Gateway(config.etcd, timeout), Gateway(config.etcd, timeout)
     all_probes = probes_for(config, Network(), for_probe, suspects)
@@ -91,14 +82,10 @@ def run(config: Config) -> None:
     server.serve(config.listen_address, config.http_port)
     start(all_probes, board, boottime)
 
-    notifier, pulse_at = Notifier(), 0.0
-    notifier.send("READY=1")
-    while not stopping.is_set():
+    def step() -> str:
         snapshot = daemon.step(boottime)
         server.publish(snapshot)
-        if boottime() >= pulse_at:
-            leader = snapshot.decision.verdict.evidence["leader"] or "unknown"
-            notifier.send("WATCHDOG=1", f"STATUS=leader {leader}")
-            pulse_at = boottime() + _PULSE
-    notifier.send("STOPPING=1")
+        return f"leader {snapshot.decision.verdict.evidence['leader'] or 'unknown'}"
+
+    loop.run(step, _PULSE)
     daemon.journal.flush()

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 from langflow_ha.failover.model import Decision
-from langflow_ha.health.events import INFO, PAGE, WARNING, Event
 from langflow_ha.health.model import Observation
+from langflow_ha.node.journal import INFO, PAGE, WARNING, Event
 
 
 def transitions(old: Decision | None, new: Decision) -> Iterator[Event]:

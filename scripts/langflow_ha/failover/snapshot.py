@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from langflow_ha.failover.config import Config
 from langflow_ha.failover.model import Decision
-from langflow_ha.health.prometheus import counter, gauge
+from langflow_ha.node.pages import as_json
+from langflow_ha.node.prometheus import counter, gauge, page
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ def status_json(snap: Snapshot, now: float) -> bytes:
         "fences": snap.fences,
         "loop_age": _age(snap, now),
     }
-    return json.dumps(status).encode()
+    return as_json(status)
 
 
 def metrics_text(snap: Snapshot, now: float) -> bytes:
     """Prometheus' text format."""
-    return "".join(f"{line}\n" for line in _metrics(snap, now)).encode()
+    return page(_metrics(snap, now))
 
 
 def _metrics(snap: Snapshot, now: float) -> Iterator[str]:

@@ -10,22 +10,23 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from langflow_ha.health import act, gather
 from langflow_ha.health.config import Config
 from langflow_ha.health.decide import Decision, decide
-from langflow_ha.health.events import INFO, Event, transitions
-from langflow_ha.health.gather import Board, Clock
+from langflow_ha.health.events import transitions
+from langflow_ha.health.gather import Board
 from langflow_ha.health.model import WEIGHT_UNFIT, Standing, State, Surroundings
-from langflow_ha.health.notify import Notifier
 from langflow_ha.health.server import Server
 from langflow_ha.health.snapshot import Snapshot
+from langflow_ha.node.clock import Clock, boottime
+from langflow_ha.node.files import ask_systemd, write_atomically
+from langflow_ha.node.journal import INFO, Event, Journal
+from langflow_ha.node.loop import Loop
 
 EXIT_STALLED = 70
 _PULSE = 0.25
@@ -44,8 +45,9 @@ class Agent:
         self._weight_file = act.WeightFile(Path(config.paths.weight_file))
         self._handover = act.Handover(Path(config.paths.handover_file), boot_id)
         paths = config.paths
-        self._journal = act.Journal(Path(paths.journal), paths.journal_bytes, config.node)
+        self._journal = Journal(Path(paths.journal), paths.journal_bytes, config.node)
         self._seq = self._transitions = self._restarts = 0
+        self._weight = WEIGHT_UNFIT
         self._began = clock()
         self._inherited = self._handover.take(self._began, config.limits.restart_grace)
         self._weight_file.write(WEIGHT_UNFIT if self._inherited is None else self._inherited)
@@ -58,20 +60,20 @@ class Agent:
         new = decide(self._config, state, news, look_around(), now)
         self._last = new
         self._seq += 1
-        weight = self._effective_weight(new, now)
-        self._weight_file.write(weight)
+        self._weight = self._effective_weight(new, now)
+        self._weight_file.write(self._weight)
         if new.verdict.restart_langflow:
-            act.request_restart(Path(self._config.paths.restart_request))
+            ask_systemd(Path(self._config.paths.restart_request))
             self._restarts += 1
         if new.verdict.kill_keepalived:
-            act.request_restart(Path(self._config.paths.keepalived_request))
+            ask_systemd(Path(self._config.paths.keepalived_request))
         for event in transitions(self._config, before, new):
             self._journal.record(event)
             self._transitions += 1
         return Snapshot(
             config=self._config,
             decision=new,
-            weight=weight,
+            weight=self._weight,
             boot_id=self._boot_id,
             seq=self._seq,
             transitions=self._transitions,
@@ -81,12 +83,12 @@ class Agent:
 
     def fail_closed(self) -> None:
         """The guard's last act before it ends a stalled process."""
-        act.write_atomically(self._weight_file.path, f"{WEIGHT_UNFIT}\n")
+        write_atomically(self._weight_file.path, f"{WEIGHT_UNFIT}\n")
 
-    def stop_cleanly(self, weight: int) -> None:
+    def stop_cleanly(self) -> None:
         """Leave the weight to a successor. Whether there is one, the unit's ExecStopPost knows."""
-        self._handover.leave(weight, self._clock())
-        self._journal.record(Event(INFO, "agent_stopped", f"weight {weight} left behind"))
+        self._handover.leave(self._weight, self._clock())
+        self._journal.record(Event(INFO, "agent_stopped", f"weight {self._weight} left behind"))
         self._journal.flush()
 
     def _effective_weight(self, new: Decision, now: float) -> int:
@@ -133,34 +135,20 @@ class Guard:
 
 def run(config: Config, boot_id: str) -> None:
     """Run until SIGTERM or SIGINT."""
-    clock = gather.boottime
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-    notifier, server = Notifier(), Server(clock)
+    loop, server = Loop(), Server(boottime)
     all_probes = gather.probes_for(config, gather.Network())
-    board = Board(all_probes, clock)
-    agent = Agent(config, board, clock, boot_id)
+    board = Board(all_probes, boottime)
+    agent = Agent(config, board, boottime, boot_id)
     server.start(config.listen_address, config.http_port, config.agent_check_port)
-    gather.start(all_probes, board, clock)
-    guard = Guard(agent, config.limits.stall, clock)
+    gather.start(all_probes, board, boottime)
+    guard = Guard(agent, config.limits.stall, boottime)
     threading.Thread(target=guard.watch, name="guard", daemon=True).start()
 
-    notifier.send("READY=1")
-    pulse_at, weight, shown = 0.0, WEIGHT_UNFIT, ""
-    while not stopping.is_set():
+    def step() -> str:
         snapshot = agent.step(lambda: gather.look_around(config))
         guard.beat()
         server.publish(snapshot)
-        weight, now = snapshot.weight, clock()
-        status = f"STATUS={snapshot.decision.verdict.standing}, weight {weight}"
-        if now >= pulse_at or status != shown:
-            notifier.send("WATCHDOG=1", status)
-            pulse_at, shown = now + _PULSE, status
-    notifier.send("STOPPING=1")
-    agent.stop_cleanly(weight)
+        return f"{snapshot.decision.verdict.standing}, weight {snapshot.weight}"
+
+    loop.run(step, _PULSE)
+    agent.stop_cleanly()

@@ -9,9 +9,11 @@ from langflow_ha.health import gather
 from langflow_ha.health.config import Config
 from langflow_ha.health.decide import HAPROXY, LANGFLOW, PEER, SHARE, USABLE
 from langflow_ha.health.model import Observation, Surroundings
+from langflow_ha.node.clock import boottime
+from langflow_ha.node.command import OK
 
-OK, FAILED, USAGE, ABSENT = 0, 1, 2, 3
-"""Exit codes: well; not well; wrong call or configuration; that piece is not on this node."""
+FAILED, ABSENT = 1, 3
+"""Exit codes besides those of every program: not well; that piece is not on this node."""
 
 NAMES = ("haproxy", "langflow", "postgresql", "valkey", SHARE, "peers", "vip")
 
@@ -41,7 +43,7 @@ def _run_one(config: Config, name: str, net: gather.Transport, around: Surroundi
         "vip": lambda check: check.startswith(PEER),
     }.get(name, lambda check: check == name)
     seen = [
-        gather.observe(probe, gather.boottime)
+        gather.observe(probe, boottime)
         for probe in gather.probes_for(config, net)
         if wanted(probe.check)
     ]

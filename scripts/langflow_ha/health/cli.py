@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from langflow_ha.health import agent, check, config, gather, report
-from langflow_ha.health.strict import ConfigError
+from langflow_ha.node.command import OK, USAGE
+from langflow_ha.node.strict import ConfigError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -24,17 +25,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = config.load(arguments.config)
     except (ConfigError, OSError) as error:
         print(f"langflow-ha: {error}")
-        return check.USAGE
+        return USAGE
     match arguments.verb:
         case "agent":
             if not arguments.check_config:
                 agent.run(settings, _BOOT_ID.read_text(encoding="ascii").strip())
-            return check.OK
+            return OK
         case "check":
             return _check(settings, arguments.name, as_json=arguments.json)
         case "report":
             print(json.dumps(report.collect(settings), indent=None if arguments.json else 2))
-            return check.OK
+            return OK
         case _:
             return _maintenance(settings, arguments.state)
 
@@ -61,10 +62,8 @@ def _check(settings: config.Config, name: str, *, as_json: bool) -> int:
         print(json.dumps([asdict(result) for result in results]))
     else:
         for result in results:
-            print(
-                f"{'ok  ' if result.code == check.OK else 'FAIL'}  {result.check}: {result.detail}"
-            )
-    return max((result.code for result in results), default=check.OK)
+            print(f"{'ok  ' if result.code == OK else 'FAIL'}  {result.check}: {result.detail}")
+    return max((result.code for result in results), default=OK)
 
 
 def _maintenance(settings: config.Config, state: str) -> int:
@@ -74,4 +73,4 @@ def _maintenance(settings: config.Config, state: str) -> int:
     elif state == "off":
         file.unlink(missing_ok=True)
     print(f"maintenance is {'on' if file.exists() else 'off'}")
-    return check.OK
+    return OK

@@ -10,20 +10,18 @@ import dataclasses
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from langflow_ha.health.strict import ConfigError, build, read_json
+from langflow_ha.node.members import Member, addresses, unique
+from langflow_ha.node.strict import (
+    ConfigError,
+    above_zero,
+    build,
+    literal_addresses,
+    read_json,
+)
 
 DEFAULT_PATH = Path("/etc/langflow-ha/agent.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A node that runs an agent; the majority is counted over these."""
-
-    name: str
-    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +210,8 @@ def _check_members(config: Config) -> None:
     names = [m.name for m in config.members]
     if config.node not in names:
         raise ConfigError("node", config.node, f"must be one of the members: {', '.join(names)}")
-    for what in ("name", "address"):
-        values = [getattr(m, what) for m in config.members]
-        if len(set(values)) != len(values):
-            raise ConfigError("members", values, f"every {what} must be unique")
+    unique(config.members)
+    unique(config.members, "address")
     if len(names) == 2 and config.haproxy and not config.tie_breakers:
         raise ConfigError(
             "tie_breakers",
@@ -233,15 +229,11 @@ def _check_members(config: Config) -> None:
 
 def _check_addresses(config: Config) -> None:
     places = [("listen_address", config.listen_address)]
-    places += [(f"members.{m.name}.address", m.address) for m in config.members]
+    places += addresses(config.members)
     places += [("vip_addresses", a) for a in config.vip_addresses]
     places += [("tie_breakers", t.address) for t in config.tie_breakers]
     places += [(f"backends.{b.name}.address", b.address) for b in config.backends]
-    for key, address in places:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise ConfigError(key, address, "must be an IP address, not a name") from None
+    literal_addresses(places)
     for backend in config.backends:
         if backend.kind not in ("tcp", "resp"):
             raise ConfigError(f"backends.{backend.name}.kind", backend.kind, "must be tcp or resp")
@@ -278,14 +270,10 @@ def _check_numbers(config: Config) -> None:
     for key, port in ports.items():
         if not 0 <= port <= 65535:
             raise ConfigError(key, port, "must be a TCP port, 1 to 65535 (0 = any, for tests)")
-    groups: list[tuple[str, Any]] = [("limits", config.limits), ("healing", config.healing)]
-    groups += [(f"paces.{f.name}", getattr(config.paces, f.name)) for f in _fields(config.paces)]
-    for prefix, group in groups:
-        for item in _fields(group):
-            if getattr(group, item.name) <= 0:
-                raise ConfigError(
-                    f"{prefix}.{item.name}", getattr(group, item.name), "must be above 0"
-                )
+    above_zero("limits", config.limits)
+    above_zero("healing", config.healing)
+    for kind in dataclasses.fields(config.paces):
+        above_zero(f"paces.{kind.name}", getattr(config.paces, kind.name))
     slowest = max(
         p.interval for p in (config.paces.haproxy, config.paces.usable, config.paces.peer)
     )
@@ -295,7 +283,3 @@ def _check_numbers(config: Config) -> None:
             config.limits.stall,
             f"must be above {slowest + config.limits.tick} (slowest interval plus a tick)",
         )
-
-
-def _fields(thing: Any) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(thing)

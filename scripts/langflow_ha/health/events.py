@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from langflow_ha.health.config import Config
 from langflow_ha.health.decide import PEER, Decision, fresh_views
-
-INFO, WARNING, PAGE = "info", "warning", "page"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A transition. `level` is info, warning, or page (a person is needed now)."""
-
-    level: str
-    event: str
-    detail: str
+from langflow_ha.node.journal import INFO, PAGE, WARNING, Event
 
 
 def transitions(config: Config, old: Decision | None, new: Decision) -> Iterator[Event]:

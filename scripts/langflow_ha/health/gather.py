@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from langflow_ha.health import probes
-from langflow_ha.health.config import Backend, Config, Member, Pace, Share
+from langflow_ha.health.config import Backend, Config, Pace, Share
 from langflow_ha.health.decide import (
     HAPROXY,
     LANGFLOW,
@@ -27,18 +27,13 @@ from langflow_ha.health.decide import (
 )
 from langflow_ha.health.model import Observation, Outcome, PeerView, Surroundings
 from langflow_ha.health.share import Writer
-
-Clock = Callable[[], float]
+from langflow_ha.node.clock import Clock
+from langflow_ha.node.members import Member
 
 _OVERDUE_SLACK = 0.25
 """Seconds by which an answer may be late for want of CPU before the board speaks for it."""
 _NAP = 1.0
 """Two looks at the board this far apart mean that everybody slept: nobody is overdue then."""
-
-
-def boottime() -> float:
-    """Seconds since boot, sleep included: the agent's clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Transport(Protocol):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from langflow_ha.health.gather import Clock
-from langflow_ha.health.pages import JSON, TEXT, PageServer
 from langflow_ha.health.snapshot import Snapshot, metrics_text, peer_json, status_json
+from langflow_ha.node.clock import Clock
+from langflow_ha.node.pages import JSON, TEXT, PageServer
 
 _PAGES = {
     b"/peer": (JSON, peer_json),

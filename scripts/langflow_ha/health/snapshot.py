@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from langflow_ha.health.config import Config
 from langflow_ha.health.decide import PEER, TIE_BREAKER, Decision
 from langflow_ha.health.model import Standing
-from langflow_ha.health.prometheus import counter, family, gauge
+from langflow_ha.node.pages import as_json
+from langflow_ha.node.prometheus import counter, family, gauge, page
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def peer_json(snap: Snapshot, now: float) -> bytes:
     state, verdict = snap.decision.state, snap.decision.verdict
     decided_at, held = state.decided_at or 0.0, state.held_since
     peers = {n.removeprefix(PEER): c for n, c in state.checks.items() if n.startswith(PEER)}
-    return _json(
+    return as_json(
         {
             "name": snap.config.node,
             "fit": verdict.fit,
@@ -53,7 +53,7 @@ def peer_json(snap: Snapshot, now: float) -> bytes:
 def status_json(snap: Snapshot, now: float) -> bytes:
     """All there is to know, for people and for the controller."""
     state, verdict = snap.decision.state, snap.decision.verdict
-    return _json(
+    return as_json(
         {
             "node": snap.config.node,
             "standing": verdict.standing,
@@ -74,7 +74,7 @@ def status_json(snap: Snapshot, now: float) -> bytes:
 
 def metrics_text(snap: Snapshot, now: float) -> bytes:
     """Prometheus' text format."""
-    return "".join(f"{line}\n" for line in _metrics(snap, now)).encode()
+    return page(_metrics(snap, now))
 
 
 def _metrics(snap: Snapshot, now: float) -> Iterator[str]:
@@ -104,7 +104,3 @@ def _metrics(snap: Snapshot, now: float) -> Iterator[str]:
     yield from counter("journal_dropped_total", "Events lost.", snap.journal_dropped)
     age = round(now - (state.decided_at or 0.0), 3)
     yield from gauge("loop_age_seconds", "Age of the last decision.", age)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value).encode()

@@ -18,6 +18,7 @@ from langflow_ha.keeper.postgres import Scratch, live
 from langflow_ha.keeper.repository import Target, backups
 from langflow_ha.keeper.sources import Files, find_flow, write_flow
 from langflow_ha.keeper.stock import Stock
+from langflow_ha.node.files import write_atomically
 
 STAGED = ".restored"
 
@@ -161,7 +162,7 @@ def flow(
         aside.mkdir(mode=0o700, exist_ok=True)
         kept = aside / f"{wanted['id']}-{datetime.now().astimezone():%Y%m%dT%H%M%S}.json"
         text = json.dumps(json.loads(there[0]), indent=2, sort_keys=True, ensure_ascii=False)
-        metrics.write(kept, text + "\n", mode=0o600)
+        write_atomically(kept, text + "\n", mode=0o600)
         told["kept_aside"] = str(kept)
     write_flow(server, config.database.application, wanted)
     return told

@@ -15,7 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
-from langflow_ha.health.strict import ConfigError
 from langflow_ha.keeper import bring_back, config, figures, prove
 from langflow_ha.keeper.make import JOBS, make
 from langflow_ha.keeper.model import KeeperError, Kind
@@ -23,6 +22,7 @@ from langflow_ha.keeper.postgres import is_primary, live
 from langflow_ha.keeper.repository import UNMADE, Target, explained
 from langflow_ha.keeper.shell import run
 from langflow_ha.keeper.stock import Stock
+from langflow_ha.node.strict import ConfigError
 
 OK, FAILED, USAGE, UNSOUND = 0, 1, 2, 3
 NOT_HERE = "this node is not the primary: nothing to do here"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from langflow_ha.health.strict import ConfigError, build, read_json
 from langflow_ha.keeper.model import Kind
+from langflow_ha.node.strict import ConfigError, build, read_json
 
 DEFAULT_PATH = Path("/etc/langflow-ha/backup.json")
 

@@ -1,14 +1,11 @@
-"""What the node exporter reads. Pure, but for the one write."""
+"""What the node exporter reads. Pure, but for the clock of a stopwatch."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from langflow_ha.keeper.model import State
 
@@ -94,12 +91,3 @@ def stopwatch() -> Iterator[Watch]:
     watch, begun = Watch(), time.monotonic()
     yield watch
     watch.seconds = time.monotonic() - begun
-
-
-def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file in one step, so that no reader sees half of it."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    Path(draft).chmod(mode)
-    Path(draft).replace(path)

@@ -14,6 +14,7 @@ from langflow_ha.keeper.model import KeeperError
 from langflow_ha.keeper.postgres import Scratch, cleared
 from langflow_ha.keeper.repository import Target
 from langflow_ha.keeper.stock import PROOF, Stock
+from langflow_ha.node.files import write_atomically
 
 ADMIN = "/usr/local/lib/langflow-ha/langflow-admin"
 ENVIRONMENT = Path("/etc/langflow/langflow.env")
@@ -104,7 +105,7 @@ def _integrity(stock: Stock) -> str | None:
         )
     override = config.work / "integrity.env"
     scratch_address = f"@127.0.0.1:{config.scratch_port}/"
-    metrics.write(override, text.replace(live_address, scratch_address), mode=0o600)
+    write_atomically(override, text.replace(live_address, scratch_address), mode=0o600)
     try:
         done = stock.run([ADMIN, "--environment", str(override), "check-integrity"])
     finally:
@@ -115,7 +116,7 @@ def _integrity(stock: Stock) -> str | None:
 def record(stock: Stock, proof: Proof) -> dict[str, Any]:
     """Keep the outcome: the last one for the metrics, all of them in a journal."""
     data = proof.as_data(time.time())
-    metrics.write(stock.config.work / PROOF, json.dumps(data))
+    write_atomically(stock.config.work / PROOF, json.dumps(data))
     with (stock.config.work / "proofs.jsonl").open("a", encoding="utf-8") as journal:
         journal.write(json.dumps(data) + "\n")
     return data

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from langflow_ha.keeper.config import Config, ObjectStore
-from langflow_ha.keeper.metrics import write
 from langflow_ha.keeper.model import KeeperError
 from langflow_ha.keeper.postgres import Server
 from langflow_ha.keeper.shell import Run
+from langflow_ha.node.files import write_atomically
 
 FLOWS = """
 SELECT to_jsonb(f) || jsonb_build_object('project', p.name, 'user', u.username)
@@ -116,7 +116,7 @@ def export_flows(server: Server, database: str, directory: Path) -> int:
     for path, text in wanted.items():
         if not path.exists() or path.read_text("utf-8") != text:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write(path, text, mode=0o600)
+            write_atomically(path, text, mode=0o600)
     return len(wanted)
 
 

@@ -16,6 +16,7 @@ from langflow_ha.keeper.postgres import is_primary, live
 from langflow_ha.keeper.repository import Repository, backups
 from langflow_ha.keeper.shell import Run
 from langflow_ha.keeper.snapshots import Snapshots
+from langflow_ha.node.files import write_atomically
 
 STATUS = "status.json"
 PROOF = "proof.json"
@@ -71,7 +72,7 @@ class Stock:
     def read_everything(self) -> list[str]:
         """Read and check every byte of the target, remember and return what is damaged."""
         found = self.repository.verify() + self.snapshots.verify()
-        metrics.write(self.config.work / DAMAGE, json.dumps(found))
+        write_atomically(self.config.work / DAMAGE, json.dumps(found))
         return found
 
     def archive(self) -> metrics.Archive | None:
@@ -100,7 +101,7 @@ class Stock:
             "backups": [asdict(backup) for backup in inventory.backups],
             "proof": figures,
         }
-        metrics.write(self.config.work / STATUS, json.dumps(told))
+        write_atomically(self.config.work / STATUS, json.dumps(told))
         if self.config.textfile_directory:
             readable = not inventory.problems or bool(inventory.backups)
             numbers = {k: float(v) for k, v in figures.get("metrics", {}).items()}
@@ -108,5 +109,5 @@ class Stock:
                 states, readable, len(inventory.problems), self.archive(), numbers
             )
             path = Path(self.config.textfile_directory, "langflow_ha_backup.prom")
-            metrics.write(path, metrics.rendered(samples))
+            write_atomically(path, metrics.rendered(samples))
         return told

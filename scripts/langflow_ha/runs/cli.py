@@ -1,29 +1,21 @@
-"""The daemon's command line. Exit codes: 0 well, 2 wrong call or configuration."""
+"""The daemon's command line."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from langflow_ha.health.check import OK, USAGE
-from langflow_ha.health.strict import ConfigError
+from langflow_ha.node import command
 from langflow_ha.runs import config, daemon
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="langflow-ha-runs", description=__doc__)
-    parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH)
-    parser.add_argument("--check-config", action="store_true", help="read the file and exit")
-    arguments = parser.parse_args(argv)
-    try:
-        settings = config.load(arguments.config)
-        if arguments.check_config:
-            return OK
-        secrets = config.load_secrets(Path(settings.secrets))
-    except (ConfigError, OSError) as error:
-        print(f"langflow-ha-runs: {error}")
-        return USAGE
-    daemon.run(settings, secrets)
-    return OK
+    return command.main("langflow-ha-runs", config.DEFAULT_PATH, config.load, _prepare, argv)
+
+
+def _prepare(settings: config.Config) -> Callable[[], None]:
+    # Not part of the check of the configuration: that is made before the secrets are on the node.
+    secrets = config.load_secrets(Path(settings.secrets))
+    return partial(daemon.run, settings, secrets)

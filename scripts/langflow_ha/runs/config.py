@@ -6,13 +6,18 @@ its evidence.
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from langflow_ha.failover.config import Host
-from langflow_ha.health.config import Member
-from langflow_ha.health.strict import ConfigError, build, read_json
+from langflow_ha.node.members import Member, addresses, majority, unique
+from langflow_ha.node.strict import (
+    ConfigError,
+    above_zero,
+    build,
+    literal_addresses,
+    read_json,
+)
 
 DEFAULT_PATH = Path("/etc/langflow-ha/runs.json")
 
@@ -65,7 +70,7 @@ class Config:
     @property
     def majority(self) -> int:
         """How many members are more than half of all there are."""
-        return len(self.members) // 2 + 1
+        return majority(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,7 @@ def parse(raw: object) -> Config:
     """Build a `Config` from decoded JSON, or raise `ConfigError`."""
     config: Config = build(Config, raw)
     names = [member.name for member in config.members]
-    if len(set(names)) != len(names):
-        raise ConfigError("members", names, "every name must be unique")
+    unique(config.members)
     if config.node not in [host.name for host in config.langflows]:
         raise ConfigError("node", config.node, "must be one of the langflows")
     for host in config.langflows:
@@ -103,21 +107,15 @@ def parse(raw: object) -> Config:
         if not host.addresses or not host.ports:
             raise ConfigError(f"langflows.{host.name}", host.name, "needs an address and a port")
     places = [("listen_address", config.listen_address)]
-    places += [(f"members.{m.name}.address", m.address) for m in config.members]
+    places += addresses(config.members)
     places += [(f"langflows.{h.name}.addresses", a) for h in config.langflows for a in h.addresses]
-    for key, address in places:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise ConfigError(key, address, "must be an IP address, not a name") from None
+    literal_addresses(places)
     _check_limits(config.limits)
     return config
 
 
 def _check_limits(limits: Limits) -> None:
-    for item in fields(limits):
-        if getattr(limits, item.name) <= 0:
-            raise ConfigError(f"limits.{item.name}", getattr(limits, item.name), "must be above 0")
+    above_zero("limits", limits)
     if limits.fresh <= limits.poll + limits.timeout:
         raise ConfigError("limits.fresh", limits.fresh, "must be above poll plus timeout")
     if limits.stall >= limits.silent_for:

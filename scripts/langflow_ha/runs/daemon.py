@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from langflow_ha.failover.gather import Suspects
-from langflow_ha.health.act import Journal
-from langflow_ha.health.gather import Board, Clock, Network, boottime, start
+from langflow_ha.health.gather import Board, Network, start
 from langflow_ha.health.model import Observation
-from langflow_ha.health.notify import Notifier
-from langflow_ha.health.pages import JSON, TEXT, PageServer
+from langflow_ha.node.clock import Clock, boottime
+from langflow_ha.node.journal import Journal
+from langflow_ha.node.loop import Loop
+from langflow_ha.node.pages import JSON, TEXT, PageServer
 from langflow_ha.runs import events
 from langflow_ha.runs.config import Config, Secrets
 from langflow_ha.runs.database import Database
@@ -70,15 +68,7 @@ class Daemon:
 
 def run(config: Config, secrets: Secrets) -> None:
     """Run until SIGTERM or SIGINT."""
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-    timeout, suspects = config.limits.timeout, Suspects()
+    loop, timeout, suspects = Loop(), config.limits.timeout, Suspects()
     database = Database(secrets.database, timeout)
     # The own one first: it needs no network.
     hosts = sorted(config.langflows, key=lambda host: (host.name != config.node, host.name))
@@ -93,13 +83,10 @@ def run(config: Config, secrets: Secrets) -> None:
     server.serve(config.listen_address, config.http_port)
     start(all_probes, board, boottime)
 
-    notifier, pulse_at = Notifier(), 0.0
-    notifier.send("READY=1")
-    while not stopping.is_set():
+    def step() -> str:
         snapshot = daemon.step(boottime)
         server.publish(snapshot)
-        if boottime() >= pulse_at:
-            notifier.send("WATCHDOG=1", f"STATUS={snapshot.decision.verdict.orphans} to close")
-            pulse_at = boottime() + _PULSE
-    notifier.send("STOPPING=1")
+        return f"{snapshot.decision.verdict.orphans} to close"
+
+    loop.run(step, _PULSE)
     daemon.journal.flush()

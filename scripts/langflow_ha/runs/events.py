@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from langflow_ha.health.events import INFO, WARNING, Event
 from langflow_ha.health.model import Observation
+from langflow_ha.node.journal import INFO, WARNING, Event
 from langflow_ha.runs.model import Closing, Decision
 
 

@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from langflow_ha.health.gather import Clock
 from langflow_ha.health.model import Observation, Outcome
+from langflow_ha.node.clock import Clock
 from langflow_ha.runs.decide import CLOSE
 from langflow_ha.runs.model import Closing
 

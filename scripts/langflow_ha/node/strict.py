@@ -7,15 +7,17 @@ node that holds the VIP.
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import json
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 
 class ConfigError(Exception):
-    """A value the agent refuses. The text names the key, the value and the mend."""
+    """A value that is refused. The text names the key, the value and the mend."""
 
     def __init__(self, key: str, value: object, fix: str) -> None:
         super().__init__(f"{key} = {json.dumps(value, default=str)}: {fix}")
@@ -58,3 +60,19 @@ def _dataclass(kind: Any, raw: object, key: str) -> Any:
     for name in hints.keys() - raw.keys():
         raise ConfigError(prefix + name, None, "missing; every key is required")
     return kind(**{name: build(hint, raw[name], prefix + name) for name, hint in hints.items()})
+
+
+def literal_addresses(places: Iterable[tuple[str, str]]) -> None:
+    """Refuse a key whose value is a name: a resolver that hangs would hold up what asks there."""
+    for key, address in places:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ConfigError(key, address, "must be an IP address, not a name") from None
+
+
+def above_zero(key: str, group: Any) -> None:
+    """Refuse a dataclass of numbers, the value of `key`, with one that is zero or less."""
+    for item in dataclasses.fields(group):
+        if (value := getattr(group, item.name)) <= 0:
+            raise ConfigError(f"{key}.{item.name}", value, "must be above 0")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+
+def page(lines: Iterable[str]) -> bytes:
+    """Return the lines as a page."""
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def gauge(name: str, text: str, value: float) -> Iterator[str]:

@@ -7,11 +7,12 @@ a client that dawdles can spoil an answer, not a verdict.
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
-from langflow_ha.health.gather import Clock
+from langflow_ha.node.clock import Clock
 
 JSON, TEXT = "application/json", "text/plain; version=0.0.4"
 
@@ -21,6 +22,11 @@ _LONGEST_REQUEST = 8192
 
 S = TypeVar("S")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def as_json(value: object) -> bytes:
+    """Return a page of type JSON."""
+    return json.dumps(value).encode()
 
 
 class PageServer(Generic[S]):
