@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from langflow_ha.drill import faults
 from langflow_ha.drill.faults import Around, script
+from langflow_ha.drill.faults.script import DATABASE_DISK
 
 COMMANDS = ("systemd-run", "systemctl", "nft", "pkill", "pgrep", "id", "sleep", "tc", "ip")
 RUNNING = ("ssh", "dbus", "systemd-journald", "etcd", "patroni", "langflow-ha-failover")
@@ -43,6 +44,20 @@ DATE = """\
 test "$1" = -s || exec /bin/date "$@"
 echo "date $*" >> "$NOTES"
 """
+# A disk of 1000 blocks for the databases, of which 3 are never given to anybody; nothing of this machine's.
+FINDMNT = """\
+#!/bin/sh
+case "$*" in *--mountpoint*) echo "7:1 {root} {type}" ;; *) printf "8:1\\n7:1\\n{more}" ;; esac
+"""
+STAT = """\
+#!/bin/sh
+case "$*" in *%f*) echo "1000 * 4096" ;; *%a*) echo 3 ;; *%d*) echo 71 ;; esac
+"""
+FALLOCATE = """\
+#!/bin/sh
+echo "fallocate $*" >> "$NOTES"
+test $(($2 + $4)) -le $((997 * 4096))
+"""
 PART = "drive2/langflow/files/user/drill-large-1.txt/uuid/part.1"
 FORMAT = ".minio.sys/format.json"
 AROUND = Around(
@@ -72,7 +87,15 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for drive in ("drive1", "drive2"):
         (tmp_path / drive / ".minio.sys").mkdir(parents=True)
         (tmp_path / drive / FORMAT).write_text("x")
-    for name, text in (("patronictl", PATRONICTL), ("runuser", "#!/bin/sh\necho 10.0.0.3\n")):
+    (tmp_path / "databases").mkdir()
+    for name, text in (
+        ("patronictl", PATRONICTL),
+        ("runuser", "#!/bin/sh\necho 10.0.0.3\n"),
+        ("mountpoint", "#!/bin/sh\n"),
+        ("findmnt", FINDMNT.format(root="/", type="ext4", more="")),
+        ("stat", STAT),
+        ("fallocate", FALLOCATE),
+    ):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -82,7 +105,10 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
-    script = script.replace("/etc/haproxy", os.environ["NOTES"].removesuffix("/notes"))
+    here = os.environ["NOTES"].removesuffix("/notes")
+    script = script.replace("/etc/haproxy", here)
+    script = script.replace(DATABASE_DISK, f"{here}/databases")
+    script = script.replace("/etc/patroni/config.yml", f"{here}/databases.yml")
     return subprocess.run(
         ["/bin/bash", "-s"], input=script, capture_output=True, text=True, check=False
     )
@@ -145,6 +171,7 @@ def test_the_database_cut_spares_the_database_user(node: Path) -> None:
 )
 def test_every_fault_can_be_injected_and_undone_twice(node: Path, fault: faults.Fault) -> None:
     (node / "pgrep").write_text("#!/bin/sh\necho\n")
+    (node / "databases.yml").write_text("  data_dir: /x\n")
     shutdown = faults.injection_script(fault, replace(AROUND, targets=()), 90).replace(
         "kill -KILL $(", "true $("
     )
@@ -156,6 +183,57 @@ def test_every_fault_can_be_injected_and_undone_twice(node: Path, fault: faults.
         undone = run(faults.undo_script(fault))
         assert undone.returncode == 0, undone.stderr
     assert not list((node / "run").iterdir())
+
+
+def test_a_disk_is_filled_to_the_last_block_and_emptied(node: Path) -> None:
+    (node / "databases.yml").write_text("  data_dir: /x\n")
+    done = run(inject("disk_full"))
+    assert done.returncode == 0, done.stderr
+    filler = node / "databases/langflow-ha-drill.filler"
+    notes = (node / "notes").read_text()
+    taken = [line.split() for line in notes.splitlines() if line.startswith("fallocate")]
+    assert all(Path(words[-1]) == filler for words in taken)
+    given = [(int(w[2]), int(w[4])) for w in taken if int(w[2]) + int(w[4]) <= 997 * 4096]
+    assert sum(length for _, length in given) == 997 * 4096
+    assert f"{filler} exists" in run(faults.active_script()).stdout
+    assert run(faults.undo_script(faults.FAULTS["disk_full"])).returncode == 0
+    assert not filler.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "why"),
+    [
+        ("mountpoint", "#!/bin/sh\nexit 1\n", "is no disk of its own"),
+        (
+            "findmnt",
+            FINDMNT.format(root="/volumes/x", type="ext4", more=""),
+            "is /volumes/x of a larger file system",
+        ),
+        (
+            "findmnt",
+            FINDMNT.format(root="/", type="zfs", more=""),
+            "is zfs, and may share its space",
+        ),
+        ("findmnt", FINDMNT.format(root="/", type="ext4", more="7:1\\n"), "is mounted in 2 places"),
+        (
+            "stat",
+            '#!/bin/sh\ncase "$3" in /x) echo 1 ;; *) echo 2 ;; esac\n',
+            "the databases (/x) are not on it",
+        ),
+    ],
+)
+def test_a_disk_that_others_live_on_is_never_filled(
+    node: Path, command: str, answer: str, why: str
+) -> None:
+    (node / "databases.yml").write_text("  data_dir: /x\n")
+    (node / command).write_text(answer)
+    for text in (faults.PREPARATIONS["own_disk"], inject("disk_full")):
+        done = run(text)
+        assert done.returncode == 1
+        assert why in done.stderr
+    notes = node / "notes"
+    assert not notes.exists() or "fallocate" not in notes.read_text()
+    assert not (node / "databases/langflow-ha-drill.filler").exists()
 
 
 def test_a_fault_under_way_is_seen(node: Path) -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from langflow_ha.status.decide import decide
+import yaml
+from langflow_ha import ROOT
+from langflow_ha.status.decide import DISK_WARNING_PERCENT, decide
 from langflow_ha.status.model import BackupStatus, Kept, NodeStatus
 
 GROUPS = frozenset({"cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio"})
@@ -97,6 +99,7 @@ def test_a_hole_that_is_there_already_is_named_once() -> None:
         ({"n3": {"langflow": False}}, "n3: LangFlow is not ready"),
         ({"n3": {"certificate_days": 12.4}}, "n3: certificate ends in 12 days"),
         ({"n3": {"lag_bytes": 200 * 1024 * 1024}}, "n3: replica is 200 MiB behind"),
+        ({"n1": {"disks": {"/x": 87.6}}}, "n1: the disk under /x is 88 % full"),
         ({"n3": {"problems": ("haproxy.service is failed",)}}, "n3: haproxy.service is failed"),
     ],
 )
@@ -106,6 +109,17 @@ def test_warnings_do_not_stop_a_failover(
     verdict = decide(with_changes(**changes), 0.0)
     assert verdict.can_fail_over, verdict.because
     assert warning in verdict.warnings
+
+
+def test_a_disk_is_full_above_the_limit_of_the_alert() -> None:
+    at_limit = with_changes(n1={"disks": {"/x": 85.0, "/y": 3.0}})
+    assert decide(at_limit, 0.0).warnings == ()
+    rules = yaml.safe_load((ROOT / "roles/node_exporter/files/alerts.yml").read_text("utf-8"))
+    limits = {
+        rule["alert"]: float(rule["expr"].rsplit(">", 1)[1]) for rule in rules["groups"][0]["rules"]
+    }
+    assert limits["LangflowDiskFilling"] * 100 == DISK_WARNING_PERCENT
+    assert limits["LangflowDiskFull"] > limits["LangflowDiskFilling"]
 
 
 def test_two_nodes_without_valkey_and_store_can_fail_over_with_a_witness() -> None:

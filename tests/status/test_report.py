@@ -59,6 +59,14 @@ def test_a_whole_report() -> None:
     assert node.share is None
 
 
+def test_disks_are_as_full_as_df_says() -> None:
+    space = {"used_bytes": 88, "available_bytes": 12}
+    nothing = {"used_bytes": 0, "available_bytes": 0}
+    node = status({**REPORT, "disks": {"/var/lib/postgresql": space, "/x": nothing}})
+    assert node.disks == {"/var/lib/postgresql": 88.0, "/x": 0.0}
+    assert status({**REPORT, "disks": {"error": "no such directory"}}).disks == {}
+
+
 def test_a_share_that_hangs_is_named() -> None:
     agent = {"checks": {"share": {"up": False, "detail": "no answer in 1.5 s"}}}
     node = status({**REPORT, "agent": {**REPORT["agent"], **agent}})

@@ -159,6 +159,7 @@ class Report:
     langflow_version_url: str
     haproxy_socket: str
     backup_file: str
+    data_directories: tuple[str, ...]
     valkey_address: str
     valkey_port: int
     valkey_password_file: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -63,6 +64,8 @@ def _sections(config: Config) -> Iterator[tuple[str, Section]]:
         yield "haproxy", lambda: _haproxy_servers(report.haproxy_socket)
     if report.backup_file:
         yield "backup", lambda: _backup(Path(report.backup_file))
+    if report.data_directories:
+        yield "disks", lambda: _disks(report.data_directories)
 
 
 def _run(*command: str) -> str:
@@ -167,6 +170,22 @@ def _backup(file: Path) -> dict[str, Any]:
     """What the keeper (`langflow-ha-backup`) wrote when it last looked; the list of all backups is left out."""
     told = json.loads(file.read_text(encoding="utf-8"))
     return {key: told[key] for key in ("at", "states", "problems")}
+
+
+def _disks(directories: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """Bytes of the file systems that directories are on, each once, under the first of its directories.
+
+    `available_bytes` is for services: what the file system keeps for root is not in it.
+    """
+    first = {Path(path).stat().st_dev: path for path in reversed(directories)}
+    seen = {path: os.statvfs(path) for path in directories if path in first.values()}
+    return {
+        path: {
+            "used_bytes": (space.f_blocks - space.f_bfree) * space.f_frsize,
+            "available_bytes": space.f_bavail * space.f_frsize,
+        }
+        for path, space in seen.items()
+    }
 
 
 def _resp(*words: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from langflow_ha.lab import disk
 from langflow_ha.lab.engine import LABEL, Engine, volume
 from langflow_ha.lab.model import BACKUPS, SHARE, SHARED_OWNER, Lab, NodeSpec
 
@@ -39,8 +40,13 @@ def hosts_file(lab: Lab, node: NodeSpec) -> Path:
     return lab.directory.resolve() / "hosts" / node.name
 
 
-def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[str]:
-    """Return the arguments of `docker create` for a node. Not --privileged: no host devices, no host clock."""
+def node_command(
+    lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool, own_disk: bool = False
+) -> list[str]:
+    """Return the arguments of `docker create` for a node. Not --privileged: no host devices, no host clock.
+
+    `own_disk`: its databases have a disk of their own.
+    """
     arguments = ["create", "--name", node.container, "--hostname", node.name]
     arguments += ["--label", f"{LABEL}={lab.name}", "--network", lab.network]
     arguments += ["--ip", node.address, "--ip6", node.address6]
@@ -55,6 +61,8 @@ def node_command(lab: Lab, node: NodeSpec, image: str, cgroup_v2: bool) -> list[
     arguments += ["--volume", f"{volume(lab.network)}:{BACKUPS}"]
     if lab.shared_files:
         arguments += ["--volume", f"{lab.shared_files.resolve()}:{SHARE}"]
+    if own_disk:
+        arguments += ["--volume", f"{disk.volume(node)}:{disk.MOUNT}"]
     arguments += ["--device", "/dev/fuse", "--shm-size", "256m"]
     arguments += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     arguments += ["--stop-signal", "SIGRTMIN+3", "--env", "container=docker"]
@@ -79,7 +87,7 @@ def create(engine: Engine, lab: Lab, node: NodeSpec, image: str) -> None:
         owner = ["chown", f"{SHARED_OWNER}:{SHARED_OWNER}", SHARE]
         volume = f"{lab.shared_files.resolve()}:{SHARE}"
         engine.run("run", "--rm", "--network", "none", "--volume", volume, image, *owner)
-    engine.run(*node_command(lab, node, image, has_cgroup_v2()))
+    engine.run(*node_command(lab, node, image, has_cgroup_v2(), disk.exists(lab, node)))
     for file in (host_key, host_key.with_name(f"{host_key.name}.pub")):
         engine.run("cp", str(file), f"{node.container}:/etc/ssh/{file.name}")
     # A directory of its own, because `docker cp` makes no parents and keeps the mode.

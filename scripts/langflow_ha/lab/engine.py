@@ -81,10 +81,12 @@ class Engine:
         )
 
     def remove(self, lab: str, network: str) -> None:
-        """Remove the containers (with their data), the backups and the network of a lab."""
+        """Remove the containers (with their data), the disks, the backups and the network of a lab."""
         containers = list(self.states(lab))
         if containers:
             self.run("rm", "--force", "--volumes", *containers)
+        if disks := self.run("volume", "ls", "--quiet", "--filter", f"label={LABEL}={lab}").split():
+            self.run("volume", "rm", *disks)
         if self.succeeds("volume", "inspect", volume(network)):
             self.run("volume", "rm", volume(network))
         if self.succeeds("network", "inspect", network):

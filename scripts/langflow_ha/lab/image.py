@@ -14,6 +14,9 @@ from langflow_ha.lab.engine import Engine
 from langflow_ha.lab.host import Mirrors, mirrors
 from langflow_ha.lab.model import LABS, RELEASES, LabError
 
+NAME = "langflow-ha-node"
+"""Of the images of containers, before the tag."""
+
 INCLUDE = (
     "systemd",
     "systemd-sysv",
@@ -136,7 +139,7 @@ def recipe(system: str, found: Mirrors | None = None) -> Recipe:
     """Return the recipe of an operating system (debian13, debian12) for this machine's mirror."""
     release = RELEASES[system]
     sources = (found or mirrors()).sources(release)
-    return Recipe("langflow-ha-node", release, tuple(sources), INCLUDE, CACHED[release], HOOK)
+    return Recipe(NAME, release, tuple(sources), INCLUDE, CACHED[release], HOOK)
 
 
 def build(wanted: Recipe, into: Sequence[str], say: Callable[[str], None]) -> None:

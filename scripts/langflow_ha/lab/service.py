@@ -6,10 +6,10 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from langflow_ha.lab import container, image, inventory, vm, vm_image
+from langflow_ha.lab import container, disk, image, inventory, vm, vm_image
 from langflow_ha.lab.engine import Engine
 from langflow_ha.lab.model import CONTAINER, LABS, VM, Lab, LabError, NodeSpec, from_info
 
@@ -54,6 +54,16 @@ def _create(engine: Engine, lab: Lab, node: NodeSpec, say: Say) -> None:
         container.create(engine, lab, node, image.ensure(engine, node.os, say))
 
 
+def _provide_disks(engine: Engine, lab: Lab, states: Mapping[str, str], say: Say) -> None:
+    """Make the disks of new nodes, and see that those of nodes without power can be mounted."""
+    new = [node for node in lab.nodes if node.container not in states and disk.wanted(node)]
+    off = [node for node in lab.nodes if states.get(node.container, "running") != "running"]
+    if new:
+        disk.make(engine, lab, new, image.ensure(engine, new[0].os, say), say)
+    if any(disk.exists(lab, node) for node in off):
+        disk.attach(engine, lab, off, image.ensure(engine, off[0].os, say))
+
+
 def _unready(engine: Engine, lab: Lab, node: NodeSpec) -> str:
     """Return why a node is not ready, or an empty string."""
     if node.kind == VM:
@@ -86,6 +96,7 @@ def up(lab: Lab, say: Say) -> None:
     engine.create_network(lab)
     _write_keys(lab)
     states = engine.states(lab.name)
+    _provide_disks(engine, lab, states, say)
     for node in lab.nodes:
         if node.container not in states:
             _create(engine, lab, node, say)
@@ -103,6 +114,7 @@ def down(name: str, say: Say) -> None:
     """Remove a lab's containers, network and directory. Images and artefacts stay."""
     engine = Engine()
     engine.check()
+    disk.detach(engine, LABS / name, say)
     engine.remove(name, f"lfha-{name}")
     shutil.rmtree(LABS / name, ignore_errors=True)
     say(f"lab {name} is gone; images and artefacts are kept")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from langflow_ha.status.model import NodeStatus, Verdict
 
 CERTIFICATE_WARNING_DAYS = 30.0
+DISK_WARNING_PERCENT = 85.0
 LOOK_S = 3600.0
 """The nodes look every ten minutes."""
 LAG_WARNING_BYTES = 64 * 1024 * 1024
@@ -105,6 +106,11 @@ def warnings(nodes: Sequence[NodeStatus]) -> list[str]:
         days = node.certificate_days
         if days is not None and days < CERTIFICATE_WARNING_DAYS:
             found.append(f"{node.name}: certificate ends in {days:.0f} days")
+        found += [
+            f"{node.name}: the disk under {path} is {percent:.0f} % full"
+            for path, percent in node.disks.items()
+            if percent > DISK_WARNING_PERCENT
+        ]
         found += [f"{node.name}: {problem}" for problem in node.problems]
     return found
 

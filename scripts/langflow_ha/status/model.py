@@ -67,6 +67,8 @@ class NodeStatus:
     """The node's shared directory takes writes."""
     versions: dict[str, str] = field(default_factory=dict)
     certificate_days: float | None = None
+    disks: dict[str, float] = field(default_factory=dict)
+    """Directories with data → how full the file system is that each is on, in percent."""
     problems: tuple[str, ...] = ()
     backup: BackupStatus | None = None
 

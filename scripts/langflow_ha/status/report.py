@@ -78,6 +78,15 @@ def _backup(section: Mapping[str, Any]) -> BackupStatus | None:
     return BackupStatus(float(section["at"]), kept, tuple(map(str, section["problems"])))
 
 
+def _disks(section: Mapping[str, Any]) -> dict[str, float]:
+    """Return how full (percent) each file system with data is; what only root may use counts as used up, as in df."""
+    found = {}
+    for path, space in section.items():
+        used, available = int(space["used_bytes"]), int(space["available_bytes"])
+        found[path] = 100 * used / (used + available) if used + available else 0.0
+    return found
+
+
 def traffic(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return node → state of its LangFlow in the balancers; differing views are joined with "/"."""
     seen: dict[str, set[str]] = {}
@@ -138,6 +147,7 @@ def node_status(
         share=share.get("up"),
         versions=versions,
         certificate_days=certificate_days(_section(report, "certificates"), now),
+        disks=_disks(_section(report, "disks")),
         problems=tuple(problems),
         backup=_backup(_section(report, "backup")),
     )

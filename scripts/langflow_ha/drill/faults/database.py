@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from langflow_ha.drill.faults.common import NO_TABLE, lost
-from langflow_ha.drill.faults.script import TABLE, Fault
+from langflow_ha.drill.faults.common import NO_TABLE, OWN_DISK, lost
+from langflow_ha.drill.faults.script import DATABASE_DISK, FILLER, TABLE, Fault
 
 # Patroni runs as user postgres and etcd as its own: this node's Patroni loses every member, the local
 # one too, while etcd, PostgreSQL, its replication and its clients notice nothing.
@@ -30,6 +30,21 @@ _PAUSED = Fault(
     inject_s=60,
     undo_s=60,
 )
+
+# Whatever was asked before, this fills nothing but a disk of its own. To the last block, the ones kept for root too: PostgreSQL never gets those. Space that fallocate takes is not written to,
+# so this is quick whatever the size. PostgreSQL writes on as long as it finds room in its files; a checkpoint needs a new one
+# (CheckPointReplicationOrigin panics without it) and would come within checkpoint_timeout, 5 min.
+_DISK_FULL = f"""\
+{OWN_DISK}
+touch {FILLER}
+size=0
+step=$(($(stat -f -c '%f * %S' {DATABASE_DISK}) / 4096))
+while test $step -gt 0; do
+  if fallocate -o $((size * 4096)) -l $((step * 4096)) {FILLER} 2>/dev/null; then size=$((size + step)); else step=$((step / 2)); fi
+done
+free=$(stat -f -c %a {DATABASE_DISK})
+test $free -le 16 || {{ echo "$free blocks are still free" >&2; exit 1; }}
+timeout 15 runuser -u postgres -- psql -XAtqc checkpoint postgres </dev/null >/dev/null 2>&1 || true"""
 
 FAULTS: tuple[Fault, ...] = (
     # The postmaster is the oldest process of that name; its children die of its death.
@@ -61,6 +76,12 @@ FAULTS: tuple[Fault, ...] = (
         "switchover",
         "patronictl -c /etc/patroni/patronictl.yaml switchover --force >/dev/null",
         "true",
+        inject_s=60,
+    ),
+    Fault(
+        "disk_full",
+        _DISK_FULL,
+        f"rm -f {FILLER}; systemctl start --no-block patroni.service",
         inject_s=60,
     ),
     lost("etcd"),

@@ -5,6 +5,8 @@ Shell text, run as root by bash. A failure is a reason to skip the drill, so it 
 
 from __future__ import annotations
 
+from langflow_ha.drill.faults.common import OWN_DISK
+
 PREPARE_S = 240.0
 """How long a preparation may take: up to six planned switchovers."""
 
@@ -108,4 +110,5 @@ PREPARATIONS = {
     "netem": _NETEM,
     "own_clock": _OWN_CLOCK,
     "watchdog": _WATCHDOG,
+    "own_disk": OWN_DISK,
 }

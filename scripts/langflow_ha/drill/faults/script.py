@@ -17,6 +17,9 @@ from dataclasses import dataclass
 UNIT = "langflow-ha-drill-undo"
 DIRECTORY = "/run/langflow-ha-drill"
 TABLE = "langflow_ha_drill"
+DATABASE_DISK = "/var/lib/postgresql"
+FILLER = f"{DATABASE_DISK}/langflow-ha-drill.filler"
+"""What fills a disk. Unlike the undo in DIRECTORY it is still there when the node has lost its power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +106,6 @@ def active_script() -> str:
 for file in {DIRECTORY}/*.sh; do test ! -e "$file" || echo "$file exists"; done
 systemctl is-active -q '{UNIT}-*.timer' && echo "a timer {UNIT}-* runs"
 nft list table inet {TABLE} >/dev/null 2>&1 && echo "firewall table {TABLE} is there"
+test ! -e {FILLER} || echo "{FILLER} exists"
 true
 """
