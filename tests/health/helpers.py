@@ -96,6 +96,7 @@ RAW: dict[str, Any] = {
         "langflow_version_url": "",
         "haproxy_socket": "",
         "backup_file": "",
+        "journals": [],
         "valkey_address": "",
         "valkey_port": 6379,
         "valkey_password_file": "",

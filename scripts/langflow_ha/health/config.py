@@ -161,6 +161,7 @@ class Report:
     langflow_version_url: str
     haproxy_socket: str
     backup_file: str
+    journals: tuple[str, ...]
     valkey_address: str
     valkey_port: int
     valkey_password_file: str

@@ -66,9 +66,14 @@ def holes(everybody: Sequence[NodeStatus], left: Sequence[NodeStatus]) -> list[s
     return found
 
 
-def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
-    """Return what is wrong before anything is lost."""
-    found = [f"{n.name} does not answer: {n.error}" for n in nodes if n.error]
+def silent(nodes: Sequence[NodeStatus]) -> dict[str, str]:
+    """Return by name what is to be said of each node that does not answer."""
+    return {n.name: f"{n.name} does not answer: {n.error}" for n in nodes if n.error}
+
+
+def conflicts(nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return of what there is not exactly one."""
+    found = []
     owners = [n.name for n in nodes if n.holds_vip]
     if _members(nodes, "balancer") and len(owners) != 1:
         found.append(
@@ -82,6 +87,11 @@ def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
         if _members(nodes, group) and len(names) != 1:
             found.append(f"{len(names)} {kind} ({', '.join(names) or 'none'}) instead of one")
     return found
+
+
+def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return what is wrong before anything is lost."""
+    return [*silent(nodes).values(), *conflicts(nodes)]
 
 
 def warnings(nodes: Sequence[NodeStatus]) -> list[str]:
