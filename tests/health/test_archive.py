@@ -59,6 +59,21 @@ def test_packages_keep_apart_in_one_archive(plugin: ModuleType, tmp_path: Path) 
     assert whole == plugin.archive([str(SOURCE), str(other)]), "the order of the list matters"
 
 
+def test_single_modules_of_a_package_come_alone(plugin: ModuleType, tmp_path: Path) -> None:
+    status = SOURCE.parent / "status"
+    sources = [str(status / "model.py"), str(SOURCE), str(status / "decide.py")]
+    whole = plugin.archive(sources)
+    names = zipfile.ZipFile(io.BytesIO(whole)).namelist()
+    assert {name for name in names if "/status/" in name} == {
+        "langflow_ha/status/__init__.py",
+        "langflow_ha/status/decide.py",
+        "langflow_ha/status/model.py",
+    }
+    assert whole == plugin.archive(sources[::-1])
+    with pytest.raises(AnsibleFilterError, match=r"no \*.py in"):
+        plugin.archive([str(status / "missing.py")])
+
+
 def test_a_directory_without_code_is_refused(plugin: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(AnsibleFilterError, match=r"no \*.py in"):
         plugin.archive([str(SOURCE), str(tmp_path)])

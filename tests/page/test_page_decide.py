@@ -75,10 +75,26 @@ def test_what_a_further_loss_breaks_is_told_once_for_nodes_that_are_alike() -> N
 def test_a_silent_node_is_off_or_only_its_daemon_is() -> None:
     assert made(one_down()).wrong[0] == (
         "n1 does not answer: no connection in 1 s; n2 and n3 cannot reach its health agent either: "
-        "it is off, or cut off"
+        "is it off, or cut off?"
     )
     answers: dict[str, Answer] = {**healthy(), "n1": "no answer in 6 s"}
     assert "the machine runs: n2 and n3 reached its health agent" in made(answers).wrong[0]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"units": {"x.service": "active"}}, {"haproxy": ["UP"]}, {"backup": {"states": [{}]}}],
+)
+def test_a_report_that_nobody_foresaw_costs_its_node_only(odd: dict[str, Any]) -> None:
+    shown = with_report("n3", **odd)
+    errors = {node.name: node.error for node in shown.cluster.nodes}
+    assert errors["n3"].startswith("its report cannot be read")
+    assert errors["n1"] == errors["n2"] == ""
+
+
+def test_events_and_alerts_that_are_none_are_left_out() -> None:
+    assert len(with_report("n3", events=["x", None]).events) == 4
+    assert firing([["x", None], {"status": "error"}]) == Alerting(configured=True)
 
 
 def test_a_page_of_nobody() -> None:

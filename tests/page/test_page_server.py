@@ -78,7 +78,7 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, http.client.HTT
 def test_the_page_and_its_headers(server: Server) -> None:
     status, headers, body = get(server.port, "/ha/?x=1")
     assert status == 200
-    assert b"Yes: a failover" not in body and b"holds the virtual IP" in body
+    assert b"Yes: a failover" not in body and b"at its own address" in body
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert headers["Cache-Control"] == "no-store"
     assert headers["Content-Security-Policy"] == POLICY
@@ -144,6 +144,15 @@ def test_with_everything_dead_there_is_still_a_page() -> None:
     assert b"Broken now, and no failover is possible" in body
     assert b"n2 does not answer: it runs, but its report cannot be had" in body
     assert b"/nonexistent" not in body
+
+
+def test_a_page_that_cannot_be_made_says_where_to_look(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langflow_ha.page.render.html", lambda page: page.nothing)
+    status, headers, body = get(server.port, "/ha/")
+    assert (status, headers["Cache-Control"]) == (500, "no-store")
+    assert b"journalctl -u langflow-ha-page on n2" in body
 
 
 def test_nobody_who_hangs_holds_up_the_page(unit: Unit) -> None:

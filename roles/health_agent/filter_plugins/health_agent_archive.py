@@ -25,8 +25,8 @@ def archive(sources: list[str]) -> bytes:
     and modes. So a second run changes nothing.
     """
     content = {f"{_PACKAGE}/__init__.py": b""}
-    for source in sorted(map(Path, sources), key=lambda path: path.resolve().name):
-        files = [source] if source.suffix == ".py" else sorted(source.glob("*.py"))
+    for source in map(Path, sources):
+        files = [source] if source.suffix == ".py" else list(source.glob("*.py"))
         if not files or not files[0].exists():
             raise AnsibleFilterError(f"health_agent_sources: no *.py in {source}; name packages")
         for file in files:
@@ -37,7 +37,7 @@ def archive(sources: list[str]) -> bytes:
             }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
-        for name, data in content.items():
+        for name, data in sorted(content.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3
             entry.external_attr = 0o644 << 16

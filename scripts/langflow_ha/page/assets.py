@@ -52,6 +52,7 @@ dl.plain{display:grid;grid-template-columns:max-content 1fr;gap:.15rem .9rem}
 dl.plain dt{font-weight:400;color:var(--dim)}
 dd{overflow-wrap:anywhere}
 #stale{position:sticky;top:0;z-index:1;margin:0;padding:.6rem .75rem;background:var(--no);color:#fff;font-weight:600}
+.unseen{position:absolute;width:1px;height:1px;margin:0;overflow:hidden;clip-path:inset(50%)}
 [hidden]{display:none!important}
 @media(min-width:48rem){.layers>div{display:grid;grid-template-columns:13rem 1fr;gap:.75rem;align-items:center}
 .chips{margin-top:0}dt .dim{display:block}

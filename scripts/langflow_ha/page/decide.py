@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from langflow_ha.health.decide import PEER
@@ -34,7 +35,7 @@ from langflow_ha.status.decide import (
     silent,
 )
 from langflow_ha.status.model import ClusterView, NodeStatus
-from langflow_ha.status.report import cluster_view
+from langflow_ha.status.report import cluster_view, node_status, traffic
 from langflow_ha.status.words import age
 
 MOST_EVENTS = 30
@@ -46,8 +47,10 @@ V = TypeVar("V")
 
 def page(config: Config, answers: Mapping[str, Answer], alerting: Alerting, at: float) -> Page:
     """Return what the page says at a moment (epoch)."""
-    answers = without_paths(answers)
     groups = {member.name: frozenset(member.groups) for member in config.nodes}
+    answers = {
+        name: readable(name, groups[name], without_paths(answers[name]), at) for name in groups
+    }
     cluster = cluster_view(config.site, config.vips, groups, answers, at)
     nodes = cluster.nodes
     open_now = holes(nodes, nodes)
@@ -63,6 +66,19 @@ def page(config: Config, answers: Mapping[str, Answer], alerting: Alerting, at: 
         events=events(answers),
         alerting=replace(alerting, error=without_paths(alerting.error)),
     )
+
+
+def readable(name: str, groups: frozenset[str], told: Answer, at: float) -> Answer:
+    """Return an answer, or why it cannot be read: one odd report must not cost the whole page."""
+    if isinstance(told, dict):
+        try:
+            node_status(name, groups, told, datetime.fromtimestamp(at, UTC))
+            traffic({name: told})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return (
+                f"its report cannot be read ({error!r}); perhaps it has another release of the kit"
+            )
+    return told
 
 
 def without_paths(value: V) -> V:
@@ -108,7 +124,9 @@ def out_of_sight(nodes: Sequence[NodeStatus], answers: Mapping[str, Answer]) -> 
         if seen:
             text += f"; but the machine runs: {_names(seen)} reached its health agent"
         elif blind:
-            text += f"; {_names(blind)} cannot reach its health agent either: it is off, or cut off"
+            text += (
+                f"; {_names(blind)} cannot reach its health agent either: is it off, or cut off?"
+            )
         yield text
 
 
@@ -129,7 +147,7 @@ def events(answers: Mapping[str, Answer]) -> tuple[Event, ...]:
     found = []
     for node, told in answers.items():
         rows = told.get("events") if isinstance(told, dict) else None
-        for row in rows if isinstance(rows, list) else []:
+        for row in filter(_is_object, rows if isinstance(rows, list) else []):
             words = (str(row.get(key, "")) for key in ("time", "level", "event", "detail"))
             time, level, event, detail = words
             found.append(Event(time, node, level, event, detail))
@@ -143,7 +161,7 @@ def firing(answers: Sequence[Any]) -> Alerting:
     """
     found: dict[str, Alert] = {}
     told = (alert for answer in answers if isinstance(answer, list) for alert in answer)
-    for alert in map(without_paths, told):
+    for alert in map(without_paths, filter(_is_object, told)):
         if alert.get("status", {}).get("state") != "active":
             continue
         labels, notes = alert.get("labels", {}), alert.get("annotations", {})
@@ -156,6 +174,10 @@ def firing(answers: Sequence[Any]) -> Alerting:
             since=str(alert.get("startsAt", "")),
         )
     return Alerting(configured=True, firing=tuple(sorted(found.values(), key=_gravity)))
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _gravity(alert: Alert) -> tuple[int, str]:

@@ -61,7 +61,7 @@ def _document(page: Page) -> Iterator[str]:
     stamp = f'<time id="at" datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{at:%H:%M:%S} UTC</time>'
     yield f'<p class="dim">As of {stamp} <span id="age"></span></p>'
     yield '<button id="pause" type="button" aria-pressed="false" hidden>Pause updates</button></header>'
-    yield '<p id="live" role="status" class="dim" hidden></p>'
+    yield '<p id="live" role="status" class="unseen"></p>'
     yield "<main>"
     yield from _verdict(page)
     yield from _warnings(page)
@@ -72,8 +72,8 @@ def _document(page: Page) -> Iterator[str]:
     yield from _nodes(page)
     yield "</main>"
     yield '<footer><p class="dim">'
-    yield f"Put together by {escape(page.served_by)}; every balancer serves this page at its own address, too, when nobody "
-    yield 'holds the virtual IP. The same for programs: <a href="status.json">status.json</a>. On a node: '
+    yield f"Put together by {escape(page.served_by)}, one of the balancers: each serves this page at its own address, too, "
+    yield 'also when nobody holds the virtual IP. The same for programs: <a href="status.json">status.json</a>. On a node: '
     yield "<code>langflow-ha check all</code>; on the controller: <code>langflow-ha status</code>.</p></footer>"
     yield f"<script>{SCRIPT}</script></body></html>"
 

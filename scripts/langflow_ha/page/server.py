@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import traceback
 
 from langflow_ha.health.pages import JSON, Listener, answer, read_request
 from langflow_ha.page import render
@@ -33,6 +34,10 @@ class Server(Listener):
         self._config = config
         self._report: Fresh[Answer] = Fresh(lambda: own_report(config), config.limits.fresh)
         self._page: Fresh[Page] = Fresh(lambda: gather(config, self._report), config.limits.fresh)
+        self._failed = (
+            f"The page could not be made; why: journalctl -u langflow-ha-page on {config.node}. "
+            "On the controller: langflow-ha status\n"
+        ).encode()
         self.port = 0
 
     def start(self) -> None:
@@ -52,7 +57,12 @@ class Server(Listener):
             allow = ("Allow", "GET, HEAD")
             answer(writer, "405 Method Not Allowed", PLAIN, b"GET or HEAD\n", (*_HEADERS, allow))
             return
-        found = await self._found(path.decode("ascii", "replace"))
+        try:
+            found = await self._found(path.decode("ascii", "replace"))
+        except Exception:  # whatever nobody foresaw must not leave a reader without a word
+            traceback.print_exc()
+            answer(writer, "500 Internal Server Error", PLAIN, self._failed, _HEADERS)
+            return
         status, (kind, body) = ("200 OK", found) if found else ("404 Not Found", _NOTHING)
         headers = (*_HEADERS, ("Content-Security-Policy", POLICY)) if kind == HTML else _HEADERS
         answer(writer, status, kind, body, headers, with_body=method == b"GET")
