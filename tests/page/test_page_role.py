@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -60,3 +61,57 @@ def test_what_is_delivered_runs_by_itself(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def edge(**changes: Any) -> list[str]:
+    """Return the lines of HAProxy's configuration."""
+    role = ROOT / "roles/haproxy"
+    environment = Environment(
+        loader=FileSystemLoader(role / "templates"), trim_blocks=True, undefined=StrictUndefined
+    )
+    values = {
+        **yaml.safe_load((role / "defaults/main.yml").read_text("utf-8")),
+        "ansible_managed": "managed",
+        "haproxy_node_name": "n2",
+        "haproxy_http2": True,
+        "haproxy_address": "198.18.79.12",
+        "haproxy_stats_password": "secret",
+        **changes,
+    }
+    text = environment.get_template("haproxy.cfg.j2").render(values)
+    return [line.strip() for line in text.splitlines()]
+
+
+def test_nobody_passes_both_locks_before_the_status_page() -> None:
+    servers = [{"name": "n1", "address": "a"}, {"name": "n2", "address": "b"}]
+    lines = edge(
+        haproxy_status_servers=servers,
+        haproxy_status_networks=["198.18.0.0/15", "fd00::/8"],
+        haproxy_status_password="pass",
+    )
+    network = lines.index(
+        "http-request deny deny_status 403 if status_page !{ src 198.18.0.0/15 fd00::/8 }"
+    )
+    password = lines.index(
+        "http-request auth realm status if status_page !{ http_auth(operators) }"
+    )
+    assert network < password < lines.index("use_backend status_page if status_page")
+    # One list of paths for the locks and for the way in: what is let in is what is locked.
+    assert [line for line in lines if line.startswith("acl status_page")] == [
+        "acl status_page path /ha",
+        "acl status_page path_beg /ha/",
+    ]
+    assert [
+        line for line in lines if "default_backend" in line or "use_backend status" in line
+    ] == [
+        "use_backend status_page if status_page",
+        "default_backend langflow",
+    ]
+    assert "http-request del-header authorization" in lines, "the password goes no further"
+    # This node's own page first, the others' when it is dead.
+    own = lines.index("server n2 b:7954 check")
+    assert lines[own + 1] == "server n1 a:7954 check backup"
+
+
+def test_without_servers_there_is_no_status_page() -> None:
+    assert not [line for line in edge() if "status_page" in line or "userlist" in line]

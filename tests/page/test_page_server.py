@@ -18,7 +18,9 @@ from langflow_ha.page.assets import POLICY
 from langflow_ha.page.server import Server
 from page_helpers import GROUPS, alert, config, report
 
-LIMITS = {"fresh": 0.3, "connect": 0.3, "report": 0.6, "answer": 0.9}
+# On a busy machine everything takes long; what is about waiting waits for less.
+LIMITS = {"fresh": 0.3, "connect": 20.0, "report": 20.0, "answer": 25.0}
+SHORT = {"fresh": 0.3, "connect": 0.3, "report": 0.6, "answer": 0.9}
 
 
 class Unit(socketserver.ThreadingUnixStreamServer):
@@ -66,7 +68,7 @@ def server(unit: Unit) -> Iterator[Server]:
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -120,21 +122,25 @@ def test_many_readers_are_one_question(server: Server, unit: Unit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "delay", "reason"),
+    ("text", "reason"),
     [
-        ("", 0.0, "its report is empty"),
-        ("half of", 0.0, "the report is no JSON"),
-        ("[]", 0.0, "the report is no JSON object"),
-        ("{}", 2.0, "it runs, but had no report in 0.6 s"),
+        ("", "its report is empty"),
+        ("half of", "the report is no JSON"),
+        ("[]", "the report is no JSON object"),
     ],
 )
-def test_a_report_that_cannot_be_had(
-    server: Server, unit: Unit, text: str, delay: float, reason: str
-) -> None:
-    unit.text, unit.delay = text, delay
+def test_a_report_that_cannot_be_had(server: Server, unit: Unit, text: str, reason: str) -> None:
+    unit.text = text
     told = json.loads(get(server.port, "/report")[2])
     assert reason in told["error"]
     assert reason.encode() in get(server.port, "/ha/")[2]
+
+
+def test_a_report_that_hangs_is_not_waited_for(unit: Unit) -> None:
+    unit.delay = 5.0
+    with serving(str(unit.server_address), limits=SHORT) as server:
+        told = json.loads(get(server.port, "/report")[2])
+        assert told["error"] == "it runs, but had no report in 0.6 s"
 
 
 def test_with_everything_dead_there_is_still_a_page() -> None:
@@ -166,16 +172,19 @@ def test_nobody_who_hangs_holds_up_the_page(unit: Unit) -> None:
         ]
         alertmanagers = [f"http://127.0.0.2:{port}"]
         path = str(unit.server_address)
-        with serving(path, nodes=nodes, port=port, alertmanagers=alertmanagers) as server:
+        limits = {**SHORT, "report": 3.0, "answer": 4.0}
+        with serving(
+            path, nodes=nodes, port=port, alertmanagers=alertmanagers, limits=limits
+        ) as server:
             started = time.monotonic()
             told = json.loads(get(server.port, "/ha/status.json")[2])
             took = time.monotonic() - started
     errors = {node["name"]: node["error"] for node in told["nodes"]}
     assert errors["n2"] == ""
-    assert errors["n3"] == "no answer in 0.9 s"
+    assert errors["n3"] == "no answer in 4 s"
     assert "refuses the connection" in errors["n4"]
-    assert "no answer in 0.9 s" in told["alerting"]["error"]
-    assert LIMITS["answer"] <= took < LIMITS["answer"] + 2
+    assert "no answer in 4 s" in told["alerting"]["error"]
+    assert limits["answer"] <= took < limits["answer"] + 2
 
 
 def test_a_neighbours_report_and_its_reason(unit: Unit) -> None:
