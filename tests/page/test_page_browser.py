@@ -106,6 +106,7 @@ def test_it_fits_is_legible_and_asks_for_nothing_else(
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.clock.install()  # it must not renew itself under the measuring
     page.goto(url)
     for viewport in (PHONE, DESK):
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
