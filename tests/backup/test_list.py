@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from langflow_ha.backup import cli
 from langflow_ha.backup.gather import NoAnswer, ask
-from langflow_ha.backup.render import age, page, size, when
+from langflow_ha.backup.render import page, size, when
 from langflow_ha.status.remote import Completed, RemoteError
 from langflow_ha.status.site import Node, Site
+from langflow_ha.status.words import age
 from rich.console import Console
 from typer.testing import CliRunner
 

@@ -97,6 +97,7 @@ RAW: dict[str, Any] = {
         "haproxy_socket": "",
         "backup_file": "",
         "data_directories": [],
+        "journals": [],
         "valkey_address": "",
         "valkey_port": 6379,
         "valkey_password_file": "",

@@ -40,13 +40,21 @@ def delivered() -> list[str]:
     return [source.replace("{{ playbook_dir }}", str(playbooks)) for source in sources]
 
 
-@pytest.mark.parametrize("package", [Path(source).name for source in delivered()])
+def modules_of(source: str) -> list[str]:
+    """A package's modules, or the one module that the source is."""
+    path = Path(source).resolve()
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    assert files
+    return [f"langflow_ha.{file.parent.name}.{file.stem}" for file in files]
+
+
+@pytest.mark.parametrize(
+    "modules", [modules_of(source) for source in delivered()], ids=lambda names: names[0]
+)
 def test_each_module_that_is_delivered_finds_all_it_needs_in_the_archive(
-    plugin: ModuleType, tmp_path: Path, package: str
+    plugin: ModuleType, tmp_path: Path, modules: list[str]
 ) -> None:
     (tmp_path / "code.pyz").write_bytes(plugin.archive(delivered()))
-    names = [file.stem for file in (REPOSITORY / "scripts/langflow_ha" / package).glob("*.py")]
-    modules = [f"langflow_ha.{package}.{name}" for name in names]
     code = f"import importlib; [importlib.import_module(name) for name in {modules}]"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "code.pyz")}
     subprocess.run([sys.executable, "-S", "-c", code], cwd=tmp_path, env=environment, check=True)
@@ -84,6 +92,21 @@ def test_packages_keep_apart_in_one_archive(plugin: ModuleType, tmp_path: Path) 
     names = zipfile.ZipFile(io.BytesIO(whole)).namelist()
     assert {"langflow_ha/other/__init__.py", "langflow_ha/health/__init__.py"} <= set(names)
     assert whole == plugin.archive([str(SOURCE), str(other)]), "the order of the list matters"
+
+
+def test_single_modules_of_a_package_come_alone(plugin: ModuleType, tmp_path: Path) -> None:
+    status = SOURCE.parent / "status"
+    sources = [str(status / "model.py"), str(SOURCE), str(status / "decide.py")]
+    whole = plugin.archive(sources)
+    names = zipfile.ZipFile(io.BytesIO(whole)).namelist()
+    assert {name for name in names if "/status/" in name} == {
+        "langflow_ha/status/__init__.py",
+        "langflow_ha/status/decide.py",
+        "langflow_ha/status/model.py",
+    }
+    assert whole == plugin.archive(sources[::-1])
+    with pytest.raises(AnsibleFilterError, match=r"no \*.py in"):
+        plugin.archive([str(status / "missing.py")])
 
 
 def test_a_directory_without_code_is_refused(plugin: ModuleType, tmp_path: Path) -> None:

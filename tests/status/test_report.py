@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langflow_ha.status.cli import as_data
 from langflow_ha.status.gather import gather
-from langflow_ha.status.model import ClusterView
+from langflow_ha.status.model import ClusterView, as_data
 from langflow_ha.status.remote import Completed, RemoteError
 from langflow_ha.status.render import page
 from langflow_ha.status.report import certificate_days, node_status, traffic

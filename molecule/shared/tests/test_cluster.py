@@ -79,3 +79,22 @@ def test_status_says_that_the_cluster_can_fail_over(lab: Lab) -> None:
         ["langflow-ha", "status", "--lab", lab.name], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_balancer_serves_the_status_page_to_operators(
+    client: httpx.Client, lab: Lab, secrets: dict[str, str]
+) -> None:
+    operator = ("operator", secrets["secret_status_page_password"])
+    for address in [lab.vip, *(node.address for node in _members(lab, "balancer"))]:
+        page = f"https://{address}/ha/"
+        assert client.get(page).status_code == 401
+        assert client.get(page, auth=("operator", "guessed")).status_code == 401
+        shown = client.get(page, auth=operator)
+        assert shown.status_code == 200, address
+        assert "default-src 'none'" in shown.headers["content-security-policy"]
+        told = client.get(f"{page}status.json", auth=operator).json()
+        assert {node["name"]: node["error"] for node in told["nodes"]} == dict.fromkeys(
+            (node.name for node in lab.nodes), ""
+        )
+        assert len(told["summary"]["vip_owners"]) == 1
+        assert told["events"], "no node has any event"

@@ -19,21 +19,25 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def archive(sources: list[str]) -> bytes:
     """A zip of each source's *.py as a sub-package of `langflow_ha`, for `PYTHONPATH`.
 
+    A source is a package, or one module of a package that is for the controller otherwise.
+
     Equal sources give equal bytes, on every controller: sorted, uncompressed, and without times
     and modes. So a second run changes nothing.
     """
     content = {f"{_PACKAGE}/__init__.py": b""}
-    for directory in sorted(map(Path, sources), key=lambda path: path.resolve().name):
-        files = sorted(directory.glob("*.py"))
-        if not files:
-            raise AnsibleFilterError(f"health_agent_sources: no *.py in {directory}; name packages")
-        content |= {
-            f"{_PACKAGE}/{directory.resolve().name}/{file.name}": file.read_bytes()
-            for file in files
-        }
+    for source in map(Path, sources):
+        files = [source] if source.suffix == ".py" else list(source.glob("*.py"))
+        if not files or not files[0].exists():
+            raise AnsibleFilterError(f"health_agent_sources: no *.py in {source}; name packages")
+        for file in files:
+            package = file.resolve().parent.name
+            content |= {
+                f"{_PACKAGE}/{package}/__init__.py": (file.parent / "__init__.py").read_bytes(),
+                f"{_PACKAGE}/{package}/{file.name}": file.read_bytes(),
+            }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
-        for name, data in content.items():
+        for name, data in sorted(content.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3
             entry.external_attr = 0o644 << 16

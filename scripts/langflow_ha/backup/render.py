@@ -10,6 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from langflow_ha.status.words import age
+
 
 def size(count: float) -> str:
     """Return bytes for people: 8.5 MiB."""
@@ -18,14 +20,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
-
-
-def age(seconds: float) -> str:
-    """Return an age for people: 3 h, 12 days."""
-    hours = seconds / 3600
-    if hours < 1:
-        return f"{seconds / 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
 
 
 def when(at: float) -> str:

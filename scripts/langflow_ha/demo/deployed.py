@@ -18,6 +18,11 @@ SOURCES = (
     "scripts/langflow_ha/failover",
     "scripts/langflow_ha/runs",
     "scripts/langflow_ha/keeper",
+    "scripts/langflow_ha/page",
+    "scripts/langflow_ha/status/decide.py",
+    "scripts/langflow_ha/status/model.py",
+    "scripts/langflow_ha/status/report.py",
+    "scripts/langflow_ha/status/words.py",
     "ansible.cfg",
 )
 

@@ -160,6 +160,7 @@ class Report:
     haproxy_socket: str
     backup_file: str
     data_directories: tuple[str, ...]
+    journals: tuple[str, ...]
     valkey_address: str
     valkey_port: int
     valkey_password_file: str

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from langflow_ha.health import probes
 from langflow_ha.health.config import Config, Report
 
 _TIMEOUT = 3.0
+_MOST_EVENTS = 25
+_JOURNAL_TAIL = 16384
+"""Bytes that are read of each journal, some hundred events."""
 Section = Callable[[], Any]
 
 
@@ -66,6 +70,7 @@ def _sections(config: Config) -> Iterator[tuple[str, Section]]:
         yield "backup", lambda: _backup(Path(report.backup_file))
     if report.data_directories:
         yield "disks", lambda: _disks(report.data_directories)
+    yield "events", lambda: _events([Path(path) for path in report.journals])
 
 
 def _run(*command: str) -> str:
@@ -186,6 +191,24 @@ def _disks(directories: tuple[str, ...]) -> dict[str, dict[str, int]]:
         }
         for path, space in seen.items()
     }
+
+
+def _events(journals: list[Path]) -> list[dict[str, str]]:
+    """Return the last events of all daemons of the kit, newest first; one that is not here has none."""
+    found: list[dict[str, str]] = []
+    for file in journals:
+        if not file.exists():
+            continue
+        with file.open("rb") as stream:
+            stream.seek(max(0, file.stat().st_size - _JOURNAL_TAIL))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
+        for line in lines:
+            with suppress(
+                ValueError, KeyError, TypeError
+            ):  # half a line at the seam, or at the end
+                told = json.loads(line)
+                found.append({key: str(told[key]) for key in ("time", "level", "event", "detail")})
+    return sorted(found, key=lambda event: event["time"], reverse=True)[:_MOST_EVENTS]
 
 
 def _resp(*words: str) -> bytes:

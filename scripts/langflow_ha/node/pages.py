@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from langflow_ha.node.clock import Clock
@@ -29,22 +29,13 @@ def as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-class PageServer(Generic[S]):
-    """Serves `pages` (path: content type, renderer); until a snapshot is published, 503."""
+class Listener:
+    """Ports and their conversations, each bounded by `request_timeout` seconds."""
 
-    def __init__(
-        self, pages: Mapping[bytes, tuple[str, Callable[[S, float], bytes]]], clock: Clock
-    ) -> None:
-        self._pages = pages
-        self._clock = clock
-        self.snapshot: S | None = None
+    def __init__(self, request_timeout: float = _REQUEST_TIMEOUT) -> None:
+        self._request_timeout = request_timeout
         self._connections = 0
         self._loop = asyncio.new_event_loop()
-        self.http_port = 0
-
-    def publish(self, snapshot: S) -> None:
-        """Show this from now on."""
-        self.snapshot = snapshot
 
     def listen(self, address: str, port: int, handler: Handler) -> int:
         """Bind a port before the thread runs (0 = any); the port. `OSError` when it is taken."""
@@ -55,9 +46,8 @@ class PageServer(Generic[S]):
         )
         return int(server.sockets[0].getsockname()[1])
 
-    def serve(self, address: str, http_port: int) -> None:
-        """Listen for HTTP and run the thread. Raises `OSError` when the port is taken."""
-        self.http_port = self.listen(address, http_port, self._http)
+    def run(self) -> None:
+        """Run the thread."""
         threading.Thread(target=self._loop.run_forever, name="server", daemon=True).start()
 
     def stop(self) -> None:
@@ -73,7 +63,7 @@ class PageServer(Generic[S]):
                 return
             self._connections += 1
             try:
-                async with asyncio.timeout(_REQUEST_TIMEOUT):
+                async with asyncio.timeout(self._request_timeout):
                     await handler(reader, writer)
                     await writer.drain()
                     writer.close()
@@ -85,28 +75,64 @@ class PageServer(Generic[S]):
 
         return serve
 
+
+class PageServer(Listener, Generic[S]):
+    """Serves `pages` (path: content type, renderer); until a snapshot is published, 503."""
+
+    def __init__(
+        self, pages: Mapping[bytes, tuple[str, Callable[[S, float], bytes]]], clock: Clock
+    ) -> None:
+        super().__init__()
+        self._pages = pages
+        self._clock = clock
+        self.snapshot: S | None = None
+        self.http_port = 0
+
+    def publish(self, snapshot: S) -> None:
+        """Show this from now on."""
+        self.snapshot = snapshot
+
+    def serve(self, address: str, http_port: int) -> None:
+        """Listen for HTTP and run the thread. Raises `OSError` when the port is taken."""
+        self.http_port = self.listen(address, http_port, self._http)
+        self.run()
+
     async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            raise ValueError("request too long") from None
-        method, path, _ = head.split(b"\r\n", 1)[0].split(b" ", 2)
-        snapshot, page = self.snapshot, self._pages.get(path.partition(b"?")[0])
+        method, path = await read_request(reader)
+        snapshot, page = self.snapshot, self._pages.get(path)
         if method != b"GET":
-            _answer(writer, "405 Method Not Allowed", TEXT, b"GET only\n")
+            answer(writer, "405 Method Not Allowed", TEXT, b"GET only\n")
         elif page is None:
             known = b", ".join(sorted(self._pages))
-            _answer(writer, "404 Not Found", TEXT, known + b"\n")
+            answer(writer, "404 Not Found", TEXT, known + b"\n")
         elif snapshot is None:
-            _answer(writer, "503 Service Unavailable", TEXT, b"no decision yet\n")
+            answer(writer, "503 Service Unavailable", TEXT, b"no decision yet\n")
         else:
             kind, render = page
-            _answer(writer, "200 OK", kind, render(snapshot, self._clock()))
+            answer(writer, "200 OK", kind, render(snapshot, self._clock()))
 
 
-def _answer(writer: asyncio.StreamWriter, status: str, kind: str, body: bytes) -> None:
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    writer.write(head.encode("ascii") + body)
+async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Return a request's method and its path without the query; ValueError for what is none."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError:
+        raise ValueError("request too long") from None
+    method, path, _ = head.split(b"\r\n", 1)[0].split(b" ", 2)
+    return method, path.partition(b"?")[0]
+
+
+def answer(
+    writer: asyncio.StreamWriter,
+    status: str,
+    kind: str,
+    body: bytes,
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    with_body: bool = True,
+) -> None:
+    """Write a whole answer, further headers included; a HEAD's has no body."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    lines += ["Connection: close", "", ""]
+    writer.write("\r\n".join(lines).encode("ascii") + (body if with_body else b""))

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from langflow_ha.status.gather import gather
-from langflow_ha.status.model import ClusterView
+from langflow_ha.status.model import as_data
 from langflow_ha.status.remote import SshRemote
 from langflow_ha.status.render import show
 from langflow_ha.status.site import Site, SiteError, load_site
@@ -39,21 +38,6 @@ def site_or_exit(lab: str, inventory: Path | None, vault: Path | None) -> Site:
     except SiteError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(2) from error
-
-
-def as_data(view: ClusterView) -> dict[str, Any]:
-    """Return the view as plain data for `--json`; the summary's names are the page's."""
-    data = asdict(view)
-    for node in data["nodes"]:
-        node["groups"] = sorted(node["groups"])
-    data["summary"] = {
-        "vip_owners": view.vip_owners,
-        "postgresql_primaries": view.primaries,
-        "synchronous_standbys": view.synchronous_standbys,
-        "valkey_masters": view.valkey_masters,
-        "langflow_ready": view.ready_langflows,
-    }
-    return data
 
 
 @app.callback(invoke_without_command=True)

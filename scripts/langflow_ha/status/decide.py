@@ -67,9 +67,14 @@ def holes(everybody: Sequence[NodeStatus], left: Sequence[NodeStatus]) -> list[s
     return found
 
 
-def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
-    """Return what is wrong before anything is lost."""
-    found = [f"{n.name} does not answer: {n.error}" for n in nodes if n.error]
+def silent(nodes: Sequence[NodeStatus]) -> dict[str, str]:
+    """Return by name what is to be said of each node that does not answer."""
+    return {n.name: f"{n.name} does not answer: {n.error}" for n in nodes if n.error}
+
+
+def conflicts(nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return of what there is not exactly one."""
+    found = []
     owners = [n.name for n in nodes if n.holds_vip]
     if _members(nodes, "balancer") and len(owners) != 1:
         found.append(
@@ -83,6 +88,11 @@ def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
         if _members(nodes, group) and len(names) != 1:
             found.append(f"{len(names)} {kind} ({', '.join(names) or 'none'}) instead of one")
     return found
+
+
+def wrong_now(nodes: Sequence[NodeStatus]) -> list[str]:
+    """Return what is wrong before anything is lost."""
+    return [*silent(nodes).values(), *conflicts(nodes)]
 
 
 def warnings(nodes: Sequence[NodeStatus]) -> list[str]:
@@ -127,15 +137,24 @@ def backup_warnings(nodes: Sequence[NodeStatus], now: float) -> list[str]:
     return [f"backup: {text}" for text in (*found, *newest.problems) if text]
 
 
+def losses(nodes: Sequence[NodeStatus]) -> dict[str, tuple[str, ...]]:
+    """Return by node: the holes that its loss would open, of those that are not open now."""
+    base = holes(nodes, nodes)
+    return {
+        lost.name: tuple(
+            hole
+            for hole in holes(nodes, [node for node in nodes if node is not lost])
+            if hole not in base
+        )
+        for lost in nodes
+    }
+
+
 def decide(nodes: Sequence[NodeStatus], now: float) -> Verdict:
     """Return whether the cluster survives the loss of any one node now (seconds since the epoch)."""
     because = wrong_now(nodes)
-    base = holes(nodes, nodes)
-    because += [f"now: {hole}" for hole in base]
-    for lost in nodes:
-        left = [node for node in nodes if node is not lost]
-        new = [hole for hole in holes(nodes, left) if hole not in base]
-        because += [f"without {lost.name}: {hole}" for hole in new]
+    because += [f"now: {hole}" for hole in holes(nodes, nodes)]
+    because += [f"without {lost}: {hole}" for lost, new in losses(nodes).items() for hole in new]
     return Verdict(
         not because, tuple(because), tuple(warnings(nodes) + backup_warnings(nodes, now))
     )

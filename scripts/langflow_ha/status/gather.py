@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from datetime import UTC, datetime
 from typing import Any
 
-from langflow_ha.status.decide import decide
-from langflow_ha.status.model import ClusterView, NodeStatus
+from langflow_ha.status.model import ClusterView
 from langflow_ha.status.remote import Remote, RemoteError
-from langflow_ha.status.report import node_status, traffic
+from langflow_ha.status.report import cluster_view
 from langflow_ha.status.site import Node, Site
 
 REPORT = "langflow-ha report --json"
@@ -36,18 +34,7 @@ async def ask(remote: Remote, node: Node) -> dict[str, Any] | str:
 
 async def gather(site: Site, remote: Remote) -> ClusterView:
     """Return the view of the whole cluster; takes as long as the slowest node, at most `TIMEOUT_S`."""
-    answers = await asyncio.gather(*(ask(remote, node) for node in site.nodes))
-    reports = {
-        node.name: answer
-        for node, answer in zip(site.nodes, answers, strict=True)
-        if isinstance(answer, dict)
-    }
-    states = traffic(reports)
-    now = datetime.now(tz=UTC)
-    nodes = tuple(
-        node_status(node.name, node.groups, answer, now, states.get(node.name, ""))
-        if isinstance(answer, dict)
-        else NodeStatus(node.name, node.groups, error=answer)
-        for node, answer in zip(site.nodes, answers, strict=True)
-    )
-    return ClusterView(site.name, site.vips, time.time(), nodes, decide(nodes, now.timestamp()))
+    told = await asyncio.gather(*(ask(remote, node) for node in site.nodes))
+    groups = {node.name: node.groups for node in site.nodes}
+    answers = dict(zip(groups, told, strict=True))
+    return cluster_view(site.name, site.vips, groups, answers, time.time())

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SHOWN_VERSIONS = (
+    "langflow",
+    "postgresql-17",
+    "patroni",
+    "etcd-server",
+    "valkey-server",
+    "haproxy",
+    "keepalived",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +139,27 @@ class ClusterView:
     def synchronous_standbys(self) -> tuple[str, ...]:
         """Replicas that have every acknowledged commit."""
         return tuple(n.name for n in self.nodes if n.postgresql == "replica" and n.synchronous)
+
+    @property
+    def versions(self) -> dict[str, tuple[str, ...]]:
+        """The versions in use of what people ask for, by name; more than one: the nodes differ."""
+        found = {
+            name: {n.versions[name] for n in self.nodes if name in n.versions}
+            for name in SHOWN_VERSIONS
+        }
+        return {name: tuple(sorted(versions)) for name, versions in found.items() if versions}
+
+
+def as_data(view: ClusterView) -> dict[str, Any]:
+    """Return the view as plain data for programs; the summary's names are the page's."""
+    data = asdict(view)
+    for node in data["nodes"]:
+        node["groups"] = sorted(node["groups"])
+    data["summary"] = {
+        "vip_owners": view.vip_owners,
+        "postgresql_primaries": view.primaries,
+        "synchronous_standbys": view.synchronous_standbys,
+        "valkey_masters": view.valkey_masters,
+        "langflow_ready": view.ready_langflows,
+    }
+    return data

@@ -6,18 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from langflow_ha.backup.render import age
 from langflow_ha.status.model import ClusterView, NodeStatus
-
-SHOWN_VERSIONS = (
-    "langflow",
-    "postgresql-17",
-    "patroni",
-    "etcd-server",
-    "valkey-server",
-    "haproxy",
-    "keepalived",
-)
+from langflow_ha.status.words import age
 
 
 def _yes(value: bool | None) -> str:
@@ -76,13 +66,8 @@ def page(view: ClusterView) -> RenderableType:
         bad = not node.reachable or "BAD" in " ".join(_row(node))
         table.add_row(*_row(node), style="red" if bad else None)
     parts: list[RenderableType] = [table]
-    versions: dict[str, set[str]] = {}
-    for node in view.nodes:
-        for name in SHOWN_VERSIONS:
-            if name in node.versions:
-                versions.setdefault(name, set()).add(node.versions[name])
-    if versions:
-        shown = ", ".join(f"{n} {' / '.join(sorted(v))}" for n, v in versions.items())
+    if view.versions:
+        shown = ", ".join(f"{name} {' / '.join(found)}" for name, found in view.versions.items())
         parts.append(Text(f"versions: {shown}"))
     if view.backup:
         ages = (

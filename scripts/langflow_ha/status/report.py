@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from langflow_ha.status.model import BackupStatus, Kept, NodeStatus
+from langflow_ha.status.decide import decide
+from langflow_ha.status.model import BackupStatus, ClusterView, Kept, NodeStatus
 
 SENTINEL_UNITS = ("valkey-sentinel.service", "redis-sentinel.service")
 SECTION_OF_GROUP = {
@@ -151,3 +152,26 @@ def node_status(
         problems=tuple(problems),
         backup=_backup(_section(report, "backup")),
     )
+
+
+def cluster_view(
+    site: str,
+    vips: tuple[str, ...],
+    groups: Mapping[str, frozenset[str]],
+    answers: Mapping[str, dict[str, Any] | str],
+    at: float,
+) -> ClusterView:
+    """Return the cluster at a moment (epoch) from the nodes' groups and their reports.
+
+    Instead of its report a node may have the reason why there is none.
+    """
+    states = traffic({name: told for name, told in answers.items() if isinstance(told, dict)})
+    now = datetime.fromtimestamp(at, UTC)
+    nodes = []
+    for name, of_node in groups.items():
+        told = answers[name]
+        if isinstance(told, dict):
+            nodes.append(node_status(name, of_node, told, now, states.get(name, "")))
+        else:
+            nodes.append(NodeStatus(name, of_node, error=told))
+    return ClusterView(site, vips, at, tuple(nodes), decide(nodes, at))
