@@ -110,7 +110,7 @@ GOOD = BackgroundRun("1", "a", 101, "completed", 102, "completed", 1)
         ("primary-power", {"runs": [replace(GOOD, executions=2)]}, "ran once: 1 of 1, first: exec"),
         ("valkey-freeze", {"restarted": ["n2"]}, "without a restart: n2"),
         ("valkey-freeze", {"requests": [Request("api", 101, 111, False)]}, "in time: 10.0 s"),
-        ("valkey-all", {"requests": [Request("build", 101, 102, False, 500)]}, "prompt 503s: 1"),
+        ("valkey-all", {"requests": [Request("build", 101, 102, False, 500)]}, "clean 503s: 1"),
         (
             "postgres-freeze",
             {"samples": [Sample(n, 105, "pg_ack", True) for n in NODES]},

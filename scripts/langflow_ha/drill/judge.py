@@ -171,7 +171,7 @@ def _client_checks(e: Evidence) -> list[Check]:
         dirty = measure.unclean(e.requests, e.drill.clean, e.fault_at)
         shown = [f"{r.note or r.status} after {r.end - r.start:.1f} s" for r in dirty]
         detail = f"{len(shown)}, first: {shown[0]}" if shown else ""
-        found.append(Check("failures are prompt 503s", not dirty, detail))
+        found.append(Check("failures are clean 503s", not dirty, detail))
     return found
 
 

@@ -20,6 +20,9 @@ STALE_S = 0.4
 """A node not heard of for this long is unknown: eight missed samples."""
 SLOW_S = 1.5
 """A request that took longer was held up, whatever its answer."""
+REFUSED_S = 8.0
+"""A refusal that came later was no clean one. LangFlow's client of Valkey (redis-py 7.4) tries a refused connection three
+times more, up to 1, 2 and 4 s apart with jitter, and no setting of LangFlow's reaches that: 2.2 to 2.5 s were seen."""
 IDEMPOTENT = ("ui", "api")
 """Classes that a client, or the balancer in its name, may repeat without harm."""
 RARE = ("login",)
@@ -103,14 +106,14 @@ def longest_wait(requests: Iterable[Request], classes: Sequence[str], since: flo
 
 
 def unclean(requests: Iterable[Request], classes: Sequence[str], since: float) -> list[Request]:
-    """Return the failures of `classes` after `since` that were no prompt 503."""
+    """Return the failures of `classes` after `since` that were no 503 within `REFUSED_S`."""
     return [
         r
         for r in requests
         if r.cls in classes
         and r.start >= since
         and not r.ok
-        and (r.status != 503 or r.end - r.start > SLOW_S)
+        and (r.status != 503 or r.end - r.start > REFUSED_S)
     ]
 
 

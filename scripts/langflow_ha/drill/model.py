@@ -79,7 +79,7 @@ class Drill:
     wait_s: float = 0.0
     """How long a client of an idempotent class may wait for any answer at all; 0: not judged."""
     clean: tuple[str, ...] = ()
-    """Classes whose failures must be prompt answers with status 503: the client knows at once."""
+    """Classes whose failures must be answers with status 503, and come soon: the client knows where it stands."""
     no_restart: bool = False
     """Whether LangFlow must have come through with the processes that it had."""
     backlog: bool = False
