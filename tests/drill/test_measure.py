@@ -107,14 +107,15 @@ def test_longest_wait_counts_failures_too() -> None:
     ("request_", "clean"),
     [
         (Request("build", 11, 11.2, False, 503), True),
-        (Request("build", 11, 13.0, False, 503), False),
+        (Request("build", 11, 18.9, False, 503), True),
+        (Request("build", 11, 19.1, False, 503), False),
         (Request("build", 11, 11.2, False, 500), False),
         (Request("build", 11, 21.0, False), False),
         (Request("build", 9, 10.5, False), True),
         (Request("build", 11, 13.0, True, 200), True),
     ],
 )
-def test_a_clean_failure_is_a_prompt_503(request_: Request, clean: bool) -> None:
+def test_a_clean_failure_is_a_503_that_comes_in_time(request_: Request, clean: bool) -> None:
     assert (measure.unclean([request_], ("build",), 10.0) == []) is clean
 
 
