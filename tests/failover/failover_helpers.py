@@ -14,6 +14,7 @@ from langflow_ha.failover.decide import ETCD, decide
 from langflow_ha.failover.model import ClusterState, Decision, Lease, Reach, State
 from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.model import Observation, Outcome, PeerView
+from node_helpers import view
 
 NAMES = ("n1", "n2", "n3")
 PREFIX = "/service/blue/"
@@ -74,21 +75,6 @@ def cluster(remaining: int = 10, **changes: Any) -> ClusterState:
         "paused": False,
     }
     return ClusterState(**{**fields, **changes})
-
-
-def view(name: str, sees: tuple[str, ...], **changes: Any) -> PeerView:
-    fields: dict[str, Any] = {
-        "name": name,
-        "fit": True,
-        "isolated": False,
-        "vip_held_for": None,
-        "checks": {},
-        "sees": sees,
-        "boot_id": "b",
-        "seq": 1,
-        "loop_age": 0.05,
-    }
-    return PeerView(**{**fields, **changes})
 
 
 class Node:

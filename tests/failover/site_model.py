@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from failover_helpers import make, time_to_live, transaction, view
+from failover_helpers import make, time_to_live, transaction
 from langflow_ha.failover import act
 from langflow_ha.failover.config import Config
 from langflow_ha.failover.decide import ETCD, decide
@@ -20,6 +20,7 @@ from langflow_ha.failover.etcd import EtcdError, cluster_state
 from langflow_ha.failover.model import Decision, Reach, State
 from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.model import Observation, Outcome
+from node_helpers import view
 
 STEP = 0.1
 TTL, LOOP_WAIT = 20, 2.0

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from failover_helpers import RAW, cluster, lease, make, raw, time_to_live, transaction, view
+from failover_helpers import RAW, cluster, lease, make, raw, time_to_live, transaction
 from langflow_ha.failover import config, daemon, gather
 from langflow_ha.failover.decide import ETCD
 from langflow_ha.failover.etcd import Gateway
@@ -24,8 +21,7 @@ from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.gather import Board, Network
 from langflow_ha.health.model import Observation, Outcome
 from langflow_ha.node.strict import ConfigError
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+from node_helpers import check_by_command, view, with_value
 
 
 class World:
@@ -99,14 +95,7 @@ def test_every_member_is_asked_and_only_a_suspect_is_tried() -> None:
     assert probes[4].ask() == Reach(asked=False) and time.monotonic() - begun < 0.05
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    whole = copy.deepcopy(RAW)
-    *parents, last = path.split(".")
-    inner: Any = whole
-    for key in parents:
-        inner = inner[int(key) if key.isdigit() else key]
-    inner[last] = value
-    return whole
+changed = partial(with_value, RAW)
 
 
 @pytest.mark.parametrize(
@@ -135,12 +124,4 @@ def test_refused(bad: object, message: str) -> None:
 
 @pytest.mark.parametrize(("text", "code"), [(json.dumps(raw()), 0), ("{", 2)])
 def test_the_command_checks_a_file(tmp_path: Path, text: str, code: int) -> None:
-    (tmp_path / "failover.json").write_text(text)
-    command = [sys.executable, "-S", "-m", "langflow_ha.failover", "--check-config"]
-    result = subprocess.run(
-        [*command, "--config", "failover.json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
-        check=False,
-    )
-    assert result.returncode == code
+    assert check_by_command("failover", tmp_path, text) == code

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from failover_helpers import Node, cluster, lease, make, view
+from failover_helpers import Node, cluster, lease, make
 from langflow_ha.failover.decide import END
 from langflow_ha.failover.model import Ended, Reach
 from langflow_ha.failover.witnesses import REACH
 from langflow_ha.health.model import Observation, Outcome
+from node_helpers import view
 
 LONG = 20
 """Rounds of 0.41 s; 2.0 s of silence are over after six of them."""

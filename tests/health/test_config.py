@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import RAW, raw
 from langflow_ha.health import config
 from langflow_ha.node.strict import ConfigError
+from node_helpers import with_value
 
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The configuration with one value replaced; `path` is dotted."""
-    whole = copy.deepcopy(RAW)
-    *parents, last = path.split(".")
-    inner: Any = whole
-    for key in parents:
-        inner = inner[int(key) if key.isdigit() else key]
-    inner[last] = value
-    return whole
+changed = partial(with_value, RAW)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from langflow_ha.runs import config
 from langflow_ha.runs.config import Config
 from langflow_ha.runs.decide import QUEUE, decide, noted
 from langflow_ha.runs.model import Decision, Queued, State
+from node_helpers import view
 
 NAMES = ("n1", "n2", "n3")
 RAW: dict[str, Any] = {
@@ -63,21 +64,6 @@ def queued(job: str, node: str, number: int = 1, **changes: Any) -> Queued:
         "claimed": False,
     }
     return Queued(**{**fields, **changes})
-
-
-def view(name: str, sees: Iterable[str], **changes: Any) -> PeerView:
-    fields: dict[str, Any] = {
-        "name": name,
-        "fit": True,
-        "isolated": False,
-        "vip_held_for": None,
-        "checks": {},
-        "sees": tuple(sees),
-        "boot_id": "b",
-        "seq": 1,
-        "loop_age": 0.05,
-    }
-    return PeerView(**{**fields, **changes})
 
 
 class Node:

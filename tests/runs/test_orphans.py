@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from langflow_ha.failover.model import Reach
 from langflow_ha.runs.decide import noted
-from runs_helpers import NAMES, Node, closed, make, queued, raw, start, view
+from node_helpers import view
+from runs_helpers import NAMES, Node, closed, make, queued, raw, start
 
 NEXT = start(2)
 

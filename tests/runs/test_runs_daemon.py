@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,9 +21,9 @@ from langflow_ha.runs.decide import CLOSE, QUEUE
 from langflow_ha.runs.langflow import Closer
 from langflow_ha.runs.model import Closing
 from langflow_ha.runs.snapshot import metrics_text, status_json
+from node_helpers import check_by_command, with_value
 from runs_helpers import RAW, make, queued, raw, start
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 CLOSING = Closing("job-1", "user-1", "n2", "LangFlow was started anew")
 
 
@@ -134,14 +131,7 @@ def test_a_refusal_is_no_success(port: int) -> None:
     assert not result.ok and "HTTP 503" in result.detail and result.found == CLOSING
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    whole = copy.deepcopy(RAW)
-    *parents, last = path.split(".")
-    inner: Any = whole
-    for key in parents:
-        inner = inner[int(key) if key.isdigit() else key]
-    inner[last] = value
-    return whole
+changed = partial(with_value, RAW)
 
 
 @pytest.mark.parametrize(
@@ -170,12 +160,4 @@ def test_refused(bad: object, message: str) -> None:
 def test_the_command_checks_a_file_with_the_standard_library_alone(
     tmp_path: Path, text: str, code: int
 ) -> None:
-    (tmp_path / "runs.json").write_text(text)
-    command = [sys.executable, "-S", "-m", "langflow_ha.runs", "--check-config"]
-    result = subprocess.run(
-        [*command, "--config", "runs.json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
-        check=False,
-    )
-    assert result.returncode == code
+    assert check_by_command("runs", tmp_path, text) == code

@@ -12,7 +12,8 @@ from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.model import Observation, Outcome
 from langflow_ha.runs.decide import QUEUE, decide, noted
 from langflow_ha.runs.model import Closing, Queued, State
-from runs_helpers import NAMES, make, start, view
+from node_helpers import view
+from runs_helpers import NAMES, make, start
 
 POLL = 0.7
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from langflow_ha.drill import flows
+from langflow_ha.drill import flows, tasks
 from langflow_ha.drill.heavy import follow
 from langflow_ha.drill.http import FLOW_PREFIX, Api, ApiError
 from langflow_ha.drill.model import DEFINITE, BackgroundRun, Reader
@@ -198,6 +198,4 @@ class LangflowBacklog(Backlog):
 
     async def stop(self) -> None:
         """See `Backlog.stop`."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)

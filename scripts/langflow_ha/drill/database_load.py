@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
+from langflow_ha.drill import tasks
 from langflow_ha.drill.backlog import Backlog
 from langflow_ha.drill.model import Acknowledged, BackgroundRun, Hook, Request
 from langflow_ha.status.remote import Remote, RemoteError
@@ -46,10 +47,7 @@ class DatabaseLoad:
     async def stop(self) -> float:
         """See `Clients.stop`."""
         ended = time.time()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await tasks.end(self._tasks)
         return ended
 
     async def _write(self, cls: str, node: Node) -> None:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import httpx
 
-from langflow_ha.drill import verify
+from langflow_ha.drill import tasks, verify
 from langflow_ha.drill.backlog import Backlog, LangflowBacklog
 from langflow_ha.drill.heavy import HeavyClients, judged
 from langflow_ha.drill.http import FLOW_PREFIX, Api, fetch_fresh
@@ -124,11 +124,8 @@ class Load:
     async def stop(self) -> float:
         """See `Clients.stop`."""
         ended = time.time()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        waiting = [task for tasks in self._outstanding.values() for task in tasks]
+        await tasks.end(self._tasks)
+        waiting = [task for started in self._outstanding.values() for task in started]
         if waiting:
             await asyncio.wait(waiting, timeout=15)
         for task in waiting:

@@ -8,6 +8,7 @@ import shlex
 import time
 from importlib.resources import files
 
+from langflow_ha.drill import tasks
 from langflow_ha.drill.model import Sample
 from langflow_ha.status.remote import Remote, RemoteError
 from langflow_ha.status.site import Node, Site
@@ -38,9 +39,7 @@ class Watchers:
 
     async def stop(self) -> None:
         """End them."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
 
     async def _watch(self, node: Node) -> None:
         options = json.dumps(

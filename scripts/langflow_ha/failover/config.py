@@ -6,6 +6,7 @@ its evidence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,8 @@ class Etcd:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of time, in seconds."""
+class Times:
+    """Bounds of time for whoever judges whether a host is dead, in seconds."""
 
     tick: float
     """The longest time between two decisions; an observation that arrives brings one forward."""
@@ -58,12 +59,18 @@ class Limits:
     """An observation older than this is no evidence."""
     silent_for: float
     """How long all evidence must have held without interruption."""
+    stall: float
+    """A gap between two decisions above this means that the daemon was frozen: forget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(Times):
+    """Bounds of time, in seconds."""
+
     not_renewed_for: float
     """How long the lease must not have been renewed, by etcd's own count."""
     rest: float
     """The shortest time between two leases that this node ends, or two fences of it."""
-    stall: float
-    """A gap between two decisions above this means that the daemon was frozen: forget."""
     fence_after: float
     """How long a leader must have been cut off, beyond `fresh`, before its own node fences it."""
 
@@ -102,8 +109,29 @@ def parse(raw: object) -> Config:
     config: Config = build(Config, raw)
     _check_members(config)
     _check_addresses(config)
-    _check_limits(config)
+    check_hosts("hosts", config.hosts, config.members)
+    check_times(config.limits)
     return config
+
+
+def check_hosts(key: str, hosts: Sequence[Host], members: Sequence[Member]) -> None:
+    """Refuse hosts, the value of `key`, that are no members or have no way in."""
+    names = [member.name for member in members]
+    for host in hosts:
+        if host.name not in names:
+            raise ConfigError(key, host.name, "must be one of the members")
+        if not host.addresses or not host.ports:
+            raise ConfigError(f"{key}.{host.name}", host.name, "needs an address and a port to try")
+    literal_addresses((f"{key}.{host.name}.addresses", a) for host in hosts for a in host.addresses)
+
+
+def check_times(limits: Times) -> None:
+    """Refuse `limits` by which no evidence could ever hold."""
+    above_zero("limits", limits)
+    if limits.fresh <= limits.poll + limits.timeout:
+        raise ConfigError("limits.fresh", limits.fresh, "must be above poll plus timeout")
+    if limits.stall >= limits.silent_for:
+        raise ConfigError("limits.stall", limits.stall, "must be below silent_for")
 
 
 def _check_members(config: Config) -> None:
@@ -115,11 +143,6 @@ def _check_members(config: Config) -> None:
         raise ConfigError(
             "members", names, f"at least {FEWEST_MEMBERS} make a majority of the rest"
         )
-    for host in config.hosts:
-        if host.name not in names:
-            raise ConfigError("hosts", host.name, "must be one of the members")
-        if not host.addresses or not host.ports:
-            raise ConfigError(f"hosts.{host.name}", host.name, "needs an address and a port to try")
     if not (config.key_prefix.startswith("/") and config.key_prefix.endswith("/")):
         raise ConfigError("key_prefix", config.key_prefix, "must look like /service/SCOPE/")
 
@@ -127,14 +150,4 @@ def _check_members(config: Config) -> None:
 def _check_addresses(config: Config) -> None:
     places = [("listen_address", config.listen_address), ("etcd.address", config.etcd.address)]
     places += addresses(config.members)
-    places += [(f"hosts.{h.name}.addresses", a) for h in config.hosts for a in h.addresses]
     literal_addresses(places)
-
-
-def _check_limits(config: Config) -> None:
-    limits = config.limits
-    above_zero("limits", limits)
-    if limits.fresh <= limits.poll + limits.timeout:
-        raise ConfigError("limits.fresh", limits.fresh, "must be above poll plus timeout")
-    if limits.stall >= limits.silent_for:
-        raise ConfigError("limits.stall", limits.stall, "must be below silent_for")

@@ -3,7 +3,7 @@ it is suspected, the leader's host by every way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from langflow_ha.failover.config import Config, Host
 from langflow_ha.failover.decide import ETCD
@@ -13,6 +13,10 @@ from langflow_ha.failover.reach import who_answers
 from langflow_ha.failover.witnesses import AGENT, REACH
 from langflow_ha.health.config import Pace
 from langflow_ha.health.gather import Probe, Transport, ask_peer
+from langflow_ha.node.members import Member
+
+Question = tuple[str, Callable[[], object]]
+"""Name of a probe, and what it asks."""
 
 
 class Suspects:
@@ -26,23 +30,34 @@ def probes_for(
     config: Config, transport: Transport, gateway: Gateway, suspects: Suspects
 ) -> tuple[Probe, ...]:
     """Everything this node has to ask, its own agent included."""
-    limits = config.limits
-    pace = Pace(limits.poll, limits.timeout, limits.poll, fall=1, fall_timeout=1, rise=1)
-    return tuple(
-        Probe(check, pace, ask) for check, ask in _questions(config, transport, gateway, suspects)
-    )
-
-
-def _questions(
-    config: Config, transport: Transport, gateway: Gateway, suspects: Suspects
-) -> Iterator[tuple[str, Callable[[], object]]]:
     timeout = config.limits.timeout
-    yield ETCD, lambda: cluster_state(gateway.post, config.key_prefix)
-    for member in config.members:
-        yield AGENT + member.name, ask_peer(transport, member, config.agent_port, timeout)
-    for host in config.hosts:
-        if host.name != config.node:
-            yield REACH + host.name, every_way(host, suspects, timeout)
+    others = [host for host in config.hosts if host.name != config.node]
+    questions: list[Question] = [
+        (ETCD, lambda: cluster_state(gateway.post, config.key_prefix)),
+        *ask_agents(transport, config.members, config.agent_port, timeout),
+        *try_hosts(others, suspects, timeout),
+    ]
+    return evenly(questions, config.limits.poll, timeout)
+
+
+def ask_agents(
+    transport: Transport, members: Iterable[Member], port: int, timeout: float
+) -> Iterator[Question]:
+    """Yield the question for the view of every member's health agent."""
+    for member in members:
+        yield AGENT + member.name, ask_peer(transport, member, port, timeout)
+
+
+def try_hosts(hosts: Iterable[Host], suspects: Suspects, timeout: float) -> Iterator[Question]:
+    """Yield the trial of each host by every way, for as long as it is suspected."""
+    for host in hosts:
+        yield REACH + host.name, every_way(host, suspects, timeout)
+
+
+def evenly(questions: Iterable[Question], poll: float, timeout: float) -> tuple[Probe, ...]:
+    """Ask each once in `poll` seconds, whatever was answered: every answer counts by itself."""
+    pace = Pace(poll, timeout, poll, fall=1, fall_timeout=1, rise=1)
+    return tuple(Probe(check, pace, ask) for check, ask in questions)
 
 
 def every_way(host: Host, suspects: Suspects, timeout: float) -> Callable[[], Reach]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from langflow_ha.failover.config import Host
+from langflow_ha.failover.config import Host, Times, check_hosts, check_times
 from langflow_ha.node.members import Member, addresses, majority, unique
 from langflow_ha.node.strict import (
     ConfigError,
-    above_zero,
     build,
     literal_addresses,
     read_json,
@@ -23,27 +22,15 @@ DEFAULT_PATH = Path("/etc/langflow-ha/runs.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of time, in seconds."""
+class Limits(Times):
+    """Bounds of time, in seconds. Queued runs of a node are closed once it was `silent_for`."""
 
-    tick: float
-    """The longest time between two decisions; an observation that arrives brings one forward."""
-    poll: float
-    """From one question to the next."""
-    timeout: float
-    """For any one question."""
     call: float
     """For one call of LangFlow's API."""
-    fresh: float
-    """An observation older than this is no evidence."""
-    silent_for: float
-    """How long another node must have been without a sign of life before its queued runs are closed."""
     stagger: float
     """How much longer the second living node waits than the first, the third than the second …"""
     retry: float
     """From one attempt to close a run to the next."""
-    stall: float
-    """A gap between two decisions above this means that the daemon was frozen: forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +84,12 @@ def load_secrets(path: Path) -> Secrets:
 def parse(raw: object) -> Config:
     """Build a `Config` from decoded JSON, or raise `ConfigError`."""
     config: Config = build(Config, raw)
-    names = [member.name for member in config.members]
     unique(config.members)
     if config.node not in [host.name for host in config.langflows]:
         raise ConfigError("node", config.node, "must be one of the langflows")
-    for host in config.langflows:
-        if host.name not in names:
-            raise ConfigError("langflows", host.name, "must be one of the members")
-        if not host.addresses or not host.ports:
-            raise ConfigError(f"langflows.{host.name}", host.name, "needs an address and a port")
-    places = [("listen_address", config.listen_address)]
-    places += addresses(config.members)
-    places += [(f"langflows.{h.name}.addresses", a) for h in config.langflows for a in h.addresses]
-    literal_addresses(places)
-    _check_limits(config.limits)
+    check_hosts("langflows", config.langflows, config.members)
+    literal_addresses([("listen_address", config.listen_address), *addresses(config.members)])
+    check_times(config.limits)
+    if config.limits.retry < config.limits.call:
+        raise ConfigError("limits.retry", config.limits.retry, "must not be below call")
     return config
-
-
-def _check_limits(limits: Limits) -> None:
-    above_zero("limits", limits)
-    if limits.fresh <= limits.poll + limits.timeout:
-        raise ConfigError("limits.fresh", limits.fresh, "must be above poll plus timeout")
-    if limits.stall >= limits.silent_for:
-        raise ConfigError("limits.stall", limits.stall, "must be below silent_for")
-    if limits.retry < limits.call:
-        raise ConfigError("limits.retry", limits.retry, "must not be below call")

@@ -4,13 +4,11 @@ once it is silent, a LangFlow's host by every way. And the start of LangFlow tha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from langflow_ha.failover.gather import Suspects, every_way
-from langflow_ha.failover.witnesses import AGENT, REACH
-from langflow_ha.health.config import Pace
-from langflow_ha.health.gather import Probe, Transport, ask_peer
+from langflow_ha.failover.gather import Question, Suspects, ask_agents, evenly, try_hosts
+from langflow_ha.health.gather import Probe, Transport
 from langflow_ha.runs.config import Config
 from langflow_ha.runs.decide import QUEUE
 
@@ -21,23 +19,14 @@ def probes_for(
     config: Config, transport: Transport, queued: Callable[[], object], suspects: Suspects
 ) -> tuple[Probe, ...]:
     """Everything this node has to ask, its own agent included."""
-    limits = config.limits
-    pace = Pace(limits.poll, limits.timeout, limits.poll, fall=1, fall_timeout=1, rise=1)
-    return tuple(
-        Probe(check, pace, ask) for check, ask in _questions(config, transport, queued, suspects)
-    )
-
-
-def _questions(
-    config: Config, transport: Transport, queued: Callable[[], object], suspects: Suspects
-) -> Iterator[tuple[str, Callable[[], object]]]:
     timeout = config.limits.timeout
-    yield QUEUE, queued
-    for member in config.members:
-        yield AGENT + member.name, ask_peer(transport, member, config.agent_port, timeout)
-    for host in config.langflows:
-        if host.name != config.node:
-            yield REACH + host.name, every_way(host, suspects, timeout)
+    others = [host for host in config.langflows if host.name != config.node]
+    questions: list[Question] = [
+        (QUEUE, queued),
+        *ask_agents(transport, config.members, config.agent_port, timeout),
+        *try_hosts(others, suspects, timeout),
+    ]
+    return evenly(questions, config.limits.poll, timeout)
 
 
 def running_start(link: Path) -> str | None:
