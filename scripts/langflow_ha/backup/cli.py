@@ -11,8 +11,8 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from langflow_ha import terminal
 from langflow_ha.backup.gather import NoAnswer, ask
 from langflow_ha.backup.render import page, wrong
 from langflow_ha.status.cli import InventoryOption, LabOption, VaultOption, site_or_exit
@@ -46,6 +46,5 @@ def list_(
         typer.echo(json.dumps({"node": node, **told}, indent=2))
     else:
         # A narrower terminal wraps: half a label is no use.
-        width = max(Console().width, FEWEST_COLUMNS)
-        Console(highlight=False, width=width).print(page(told, node))
+        terminal.console(FEWEST_COLUMNS).print(page(told, node))
     raise typer.Exit(1 if wrong(told) else 0)

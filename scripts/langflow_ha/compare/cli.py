@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from langflow_ha import terminal
 from langflow_ha.compare.plain import install_script, restore_script
 from langflow_ha.compare.result import rows, table
 from langflow_ha.drill.catalogue import chosen
@@ -34,7 +34,7 @@ app = typer.Typer(
 )
 DRILLS = ("vip-power", "haproxy-kill", "haproxy-freeze", "langflow-kill", "langflow-freeze")
 SETTLE_S = 120.0
-console = Console(highlight=False)
+console = terminal.console()
 
 
 @app.callback(invoke_without_command=True)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from langflow_ha import ROOT
+from langflow_ha import ROOT, terminal
 from langflow_ha.demo.deployed import digest, is_deployed
 from langflow_ha.demo.result import failover_table
 from langflow_ha.demo.steps import StepError, Steps, duration, tool
@@ -37,7 +36,7 @@ def demo(
     drill: Annotated[str, typer.Option(help="The drill to show.")] = "vip-power",
 ) -> None:
     """Bring up a cluster, use it, kill the node that holds the VIP and show what a client saw."""
-    console = Console(highlight=False)
+    console = terminal.console()
     steps = Steps(console)
     try:
         result = _demo(steps, name, drill, deploy=deploy)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from langflow_ha import terminal
 from langflow_ha.drill import record
 from langflow_ha.drill.model import Outcome, Record
 from langflow_ha.drill.publish import write_metrics, write_page
 from langflow_ha.status.site import Site
 
-console = Console(highlight=False)
+console = terminal.console()
 TextfileOption = Annotated[
     Path | None,
     typer.Option(help="Directory of the node exporter's textfile collector: write metrics there."),

@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from langflow_ha import terminal
 from langflow_ha.status.model import ClusterView, NodeStatus
 from langflow_ha.status.words import age
 
@@ -85,4 +86,4 @@ def page(view: ClusterView) -> RenderableType:
 
 def show(view: ClusterView, console: Console | None = None) -> None:
     """Print the page."""
-    (console or Console(highlight=False)).print(page(view))
+    (console or terminal.console()).print(page(view))
