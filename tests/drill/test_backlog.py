@@ -48,11 +48,16 @@ class Cluster:
         self.gone = ""
         self.closed = False
         self.forgetful = False
+        self.refusals = 0
+        """How many submissions find no database."""
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET" and request.url.path == "/api/v2/workflows":
             return self._state(request.url.params["job_id"])
         if request.method == "POST" and request.url.path == "/api/v2/workflows":
+            if self.refusals > 0:
+                self.refusals -= 1
+                return httpx.Response(503, json={"detail": "no primary"})
             key = json.loads(request.content)["idempotency_key"]
             known = not self.forgetful and not self.closed
             return httpx.Response(200, json={"job_id": f"job-{key}" if known else f"new-{key}"})
@@ -99,6 +104,7 @@ class Cluster:
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
     monkeypatch.setattr(module, "BEGIN_S", 0.2)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.5)
 
 
 def start(tmp_path: Path, cluster: Cluster, nodes: int = 3) -> LangflowBacklog:
@@ -214,6 +220,22 @@ def test_a_good_run_passes_with_the_time_of_its_last_run() -> None:
     record = judge(evidence())
     assert (record.outcome, record.reason) == (Outcome.PASSED, "")
     assert record.measured == 16.0 and record.budget_kind == "settled"
+
+
+@pytest.mark.parametrize(("refusals", "found"), [(5 * (AT_ONCE + BEHIND), True), (10**6, False)])
+def test_a_retry_goes_on_while_the_database_has_no_primary(
+    tmp_path: Path, refusals: int, found: bool
+) -> None:
+    async def story() -> LangflowBacklog:
+        cluster = Cluster()
+        backlog = await filled(tmp_path, cluster)
+        cluster.refusals = refusals
+        await backlog.retry()
+        await backlog.stop()
+        return backlog
+
+    backlog = asyncio.run(story())
+    assert [run.retried == run.job for run in backlog.mine] == [found] * (AT_ONCE + BEHIND)
 
 
 def test_a_retry_after_the_closing_is_a_new_run() -> None:

@@ -36,6 +36,8 @@ SLOW_S = 40
 BEGIN_S = 60.0
 """How long the first ones may take to begin."""
 POLL_S = 1.0
+PATIENCE_S = 30.0
+"""How long the client submits a run again while nobody takes it: a database takes some seconds to find a primary."""
 READ_S = 100.0
 """An event stream that is silent for so long hangs (LangFlow sends a sign of life every 15 s)."""
 
@@ -176,8 +178,9 @@ class LangflowBacklog(Backlog):
             run.retried = job
 
     async def _again(self, run: BackgroundRun) -> str:
-        """Submit a run once more under its key; return the job's id, "" when nobody answered."""
-        for _ in range(3):
+        """Submit a run once more under its key until somebody takes it; return the job's id, "" when nobody did."""
+        limit = time.monotonic() + PATIENCE_S
+        while time.monotonic() < limit:
             with contextlib.suppress(httpx.HTTPError, OSError, ValueError, KeyError):
                 answer = await self.api.submit_background(run.token, self._flow)
                 return str(answer.json()["job_id"])
