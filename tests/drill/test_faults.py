@@ -58,7 +58,8 @@ FALLOCATE = """\
 echo "fallocate $*" >> "$NOTES"
 test $(($2 + $4)) -le $((997 * 4096))
 """
-PART = "drive2/langflow/files/user/drill-large-1.txt/uuid/part.1"
+LARGE_OBJECT = "files/user/drill-large-1.txt"
+PART = f"drive2/langflow/{LARGE_OBJECT}/uuid/part.1"
 FORMAT = ".minio.sys/format.json"
 AROUND = Around(
     ("10.0.0.2", "10.0.0.3"), ("fd00::2", "fd00::3"), ("10.0.0.9",), ("fd00::9",), ("n1", "n2")
@@ -461,8 +462,11 @@ def test_one_byte_rots_and_the_healed_part_is_left_alone(node: Path) -> None:
     assert done.returncode == 0, done.stderr
     rotten = (node / PART).read_bytes()
     assert [i for i, (a, b) in enumerate(zip(before, rotten, strict=True)) if a != b] == [4096]
-    (node / PART).write_bytes(before)
+    scrub = node / "langflow-ha-store-scrub"
+    scrub.write_text(f'#!/bin/sh\necho "$1" > "$NOTES.scrub"\ncp "{node}/run/bit_rot.part" "{node / PART}"\n')
+    scrub.chmod(0o755)
     assert run(faults.undo_script(faults.FAULTS["bit_rot"])).returncode == 0
+    assert (node / "notes.scrub").read_text() == f"{LARGE_OBJECT}\n"
     assert (node / PART).read_bytes() == before
     assert list((node / "run").iterdir()) == []
 
@@ -472,7 +476,7 @@ def test_a_part_that_nobody_healed_is_put_back_and_told(node: Path) -> None:
     run(inject("bit_rot"))
     undone = run(faults.undo_script(faults.FAULTS["bit_rot"]))
     assert undone.returncode != 0
-    assert "not healed within a minute" in undone.stderr
+    assert "the scrub did not heal" in undone.stderr
     assert (node / PART).read_bytes() == before
     assert list((node / "run").iterdir()) == []
     assert "systemctl stop langflow-ha-drill-undo-bit_rot.timer" in (node / "notes").read_text()

@@ -17,14 +17,19 @@ cp "$part" $DIRECTORY/bit_rot.part
 echo "$part" > $DIRECTORY/bit_rot.path
 byte=$(od -An -tu1 -j4096 -N1 "$part")
 printf "\\\\x$(printf %02x $((byte ^ 255)))" | dd of="$part" bs=1 seek=4096 conv=notrunc status=none"""
-# MinIO heals what a read found damaged a moment later; a file that was deleted needs no healing.
+# The weekly scrub, of this one object: reads alone mend nothing. A file that was deleted needs no healing.
 _HEALED = """\
 if part=$(cat $DIRECTORY/bit_rot.path 2>/dev/null); then
   right() { test ! -e "$part" || cmp -s "$part" $DIRECTORY/bit_rot.part; }
-  for attempt in $(seq 30); do right && break; sleep 2; done
+  for drive in $(systemctl show --property=ReadWritePaths --value minio.service); do
+    object=${part#"$drive"/} && test "$object" = "$part" || break
+  done
+  object=${object#*/}
+  langflow-ha-store-scrub "${object%/*/*}" || true
+  for attempt in $(seq 10); do right && break; sleep 2; done
   if ! right; then
     cp $DIRECTORY/bit_rot.part "$part"
-    trouble="the damaged part was not healed within a minute, and has been put back"
+    trouble="the scrub did not heal the damaged part, which has been put back"
   fi
   rm -f $DIRECTORY/bit_rot.part $DIRECTORY/bit_rot.path
 fi"""
