@@ -463,7 +463,9 @@ def test_one_byte_rots_and_the_healed_part_is_left_alone(node: Path) -> None:
     rotten = (node / PART).read_bytes()
     assert [i for i, (a, b) in enumerate(zip(before, rotten, strict=True)) if a != b] == [4096]
     scrub = node / "langflow-ha-store-scrub"
-    scrub.write_text(f'#!/bin/sh\necho "$1" > "$NOTES.scrub"\ncp "{node}/run/bit_rot.part" "{node / PART}"\n')
+    scrub.write_text(
+        f'#!/bin/sh\necho "$1" > "$NOTES.scrub"\ncp "{node}/run/bit_rot.part" "{node / PART}"\n'
+    )
     scrub.chmod(0o755)
     assert run(faults.undo_script(faults.FAULTS["bit_rot"])).returncode == 0
     assert (node / "notes.scrub").read_text() == f"{LARGE_OBJECT}\n"
