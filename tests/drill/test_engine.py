@@ -444,6 +444,7 @@ def test_ctrl_c_undoes_the_fault(world: World) -> None:
     async def interrupted() -> None:
         task = asyncio.create_task(world.drill(quick("haproxy-kill", hold_s=30, hold_max_s=30)))
         while not any("systemd-run" in script for _, script in world.remote.scripts):
+            assert not task.done(), task.result().reason
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
         task.cancel()
