@@ -11,22 +11,19 @@ from langflow_ha.drill.heavy import LARGE_PREFIX
 # checksum, the byte is one of the object's or of its parity.
 _BIT_ROT = f"""\
 drives=$(systemctl show --property=ReadWritePaths --value minio.service)
-part=$(find $drives -path '*/{LARGE_PREFIX}*/part.1' -printf '%T@ %p\\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+read -r _ part within < <(find $drives -path '*/{LARGE_PREFIX}*/part.1' -printf '%T@ %p %P\\n' | sort -n | tail -n 1) || true
 test -n "$part" || {{ echo "no part of the clients' large file on this node" >&2; exit 1; }}
 cp "$part" $DIRECTORY/bit_rot.part
-echo "$part" > $DIRECTORY/bit_rot.path
+echo "$part $within" > $DIRECTORY/bit_rot.path
 byte=$(od -An -tu1 -j4096 -N1 "$part")
 printf "\\\\x$(printf %02x $((byte ^ 255)))" | dd of="$part" bs=1 seek=4096 conv=notrunc status=none"""
 # The weekly scrub, of this one object: reads alone mend nothing. A file that was deleted needs no healing.
 _HEALED = """\
-if part=$(cat $DIRECTORY/bit_rot.path 2>/dev/null); then
+if test -e $DIRECTORY/bit_rot.path; then
+  read -r part within < $DIRECTORY/bit_rot.path
   right() { test ! -e "$part" || cmp -s "$part" $DIRECTORY/bit_rot.part; }
-  for drive in $(systemctl show --property=ReadWritePaths --value minio.service); do
-    object=${part#"$drive"/} && test "$object" = "$part" || break
-  done
-  object=${object#*/}
+  object=${within#*/}
   langflow-ha-store-scrub "${object%/*/*}" || true
-  for attempt in $(seq 10); do right && break; sleep 2; done
   if ! right; then
     cp $DIRECTORY/bit_rot.part "$part"
     trouble="the scrub did not heal the damaged part, which has been put back"
