@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
-from langflow_ha.bundle import artefacts, langflow, minio
+from langflow_ha.bundle import artefacts, langflow, lock, minio
+from langflow_ha.bundle.cli import app
 from langflow_ha.bundle.container import BuildError, passed_environment, pip_configurations
+from typer.testing import CliRunner
 
 
 def _wheels(directory: Path, lock_file: Path) -> str:
@@ -53,6 +56,51 @@ def test_bundle_file_is_named_after_the_lock() -> None:
     name = langflow.bundle_file("debian12").name
     assert name.startswith("langflow-1.13.0-")
     assert name.endswith("-cp311-x86_64.tar")
+
+
+@pytest.mark.parametrize("version", langflow.locked_versions())
+@pytest.mark.parametrize("system", langflow.PYTHON)
+def test_every_lock_of_the_kit_is_fit_to_be_kept(version: str, system: str) -> None:
+    lock.checked(langflow.needed_lock(system, version).read_text("utf-8"), version)
+
+
+def test_a_version_without_a_lock_is_refused_with_the_way_to_one() -> None:
+    result = CliRunner().invoke(app, ["build", "--only", "langflow", "--version", "9.9.9"])
+    assert result.exit_code == 1
+    assert "there is no lock of it for debian13, only of 1.12.8, 1.13.0" in result.output
+    assert "bundle lock --version 9.9.9" in result.output
+
+
+def fake_uv(directory: Path, script: str) -> None:
+    (directory / "uv").write_text(f"#!/bin/sh\n{script}\n")
+    (directory / "uv").chmod(0o755)
+
+
+def test_a_lock_says_how_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(langflow, "LOCKS", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    fake_uv(
+        tmp_path, f"""echo "$(cat) --hash=sha256:{"a" * 64}" | sed 's/\\[.*\\]//'; echo "# $*" """
+    )
+    path = langflow.make_lock("debian12", "1.2.3", "2026-11-01", lambda _: None)
+    head, command, pin, ran = path.read_text().splitlines()
+    assert "langflow-base[postgresql,pgvector]==1.2.3 for CPython 3.11" in head
+    assert pin == f"langflow-base==1.2.3 --hash=sha256:{'a' * 64}"
+    # What the file says is what was run.
+    assert ran == f"{command.replace('# uv', '#')} --quiet --no-header -"
+    assert "--exclude-newer 2026-11-01T00:00:00Z" in command
+    assert langflow.locked_versions() == ["1.2.3"]
+
+
+def test_a_lock_that_cannot_be_resolved_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(langflow, "LOCKS", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    fake_uv(tmp_path, "echo no such release >&2; exit 1")
+    with pytest.raises(BuildError, match="no such release"):
+        langflow.make_lock("debian12", "1.2.3", "2026-11-01", lambda _: None)
+    assert langflow.locked_versions() == []
 
 
 def test_minio_pin() -> None:

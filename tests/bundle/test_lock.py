@@ -59,3 +59,12 @@ def test_wheels_built_here_are_those_the_lock_does_not_know() -> None:
 @given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", fullmatch=True))
 def test_normalising_twice_is_normalising_once(name: str) -> None:
     assert lock.normalise(lock.normalise(name)) == lock.normalise(name)
+
+
+def test_a_lock_that_names_an_address_or_another_release_is_not_kept() -> None:
+    line = f"langflow-base==1.2.3 --hash=sha256:{A}\n"
+    assert lock.checked(line, "1.2.3") == line
+    with pytest.raises(ValueError, match="names an address"):
+        lock.checked(f"--index-url https://mirror.example/simple\n{line}", "1.2.3")
+    with pytest.raises(ValueError, match=r"has langflow-base 1\.2\.3, not 1\.2\.4"):
+        lock.checked(line, "1.2.4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,13 @@ def _say(text: str) -> None:
     typer.echo(f"bundle: {text}")
 
 
+def _known(systems: list[str]) -> list[str]:
+    for system in systems:
+        if system not in langflow.PYTHON:
+            raise ValueError(f"--os {system!r}: there are {', '.join(langflow.PYTHON)}")
+    return systems
+
+
 @app.command()
 def build(
     systems: Annotated[
@@ -40,21 +48,40 @@ def build(
         typer.Option("--os", help="debian13 or debian12 (repeatable); default: debian13."),
     ] = None,
     only: Annotated[str, typer.Option(help="Only this artefact: langflow or minio.")] = "",
+    version: Annotated[
+        str, typer.Option(help="Of LangFlow; one that the kit has a lock of.")
+    ] = langflow.VERSION,
 ) -> None:
     """Build what is missing. What is there with the right digest is left alone."""
     started = time.monotonic()
     with _errors():
-        for system in systems or ["debian13"]:
-            if system not in langflow.PYTHON:
-                raise ValueError(f"--os {system!r}: there are {', '.join(langflow.PYTHON)}")
+        wanted = _known(systems or ["debian13"])
         if only not in ("", "langflow", "minio"):
             raise ValueError(f"--only {only!r}: it is langflow or minio")
         if only != "minio":
-            for system in systems or ["debian13"]:
-                langflow.build(system, _say)
+            for system in wanted:
+                langflow.build(system, _say, version)
         if only != "langflow":
             minio.build(_say)
     _say(f"done after {time.monotonic() - started:.0f} s")
+
+
+@app.command()
+def lock(
+    version: Annotated[str, typer.Option(help="Of LangFlow, such as 1.12.8.")],
+    before: Annotated[
+        str, typer.Option(help="See no file that was uploaded from this date on, as 2026-11-01.")
+    ],
+    systems: Annotated[
+        list[str] | None,
+        typer.Option("--os", help="debian13 or debian12 (repeatable); default: both."),
+    ] = None,
+) -> None:
+    """Pin a release of LangFlow and all that it needs by hash. The same version and date give the same lock."""
+    with _errors():
+        date.fromisoformat(before)
+        for system in _known(systems or list(langflow.PYTHON)):
+            langflow.make_lock(system, version, before, _say)
 
 
 @app.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 from datetime import UTC, datetime
@@ -11,12 +13,15 @@ from pathlib import Path
 
 from langflow_ha import ROOT
 from langflow_ha.bundle import artefacts, container, lock
-from langflow_ha.bundle.container import Say
+from langflow_ha.bundle.container import BuildError, Say
 
 VERSION = "1.13.0"
 PYTHON = {"debian13": "cp313", "debian12": "cp311"}
 ARCHITECTURE = "x86_64"
 LOCKS = ROOT / "roles" / "langflow" / "files"
+EXTRAS = "postgresql,pgvector"
+PLATFORM = f"{ARCHITECTURE}-manylinux_2_36"
+UV_S = 900
 
 
 def lock_file(system: str, version: str = VERSION) -> Path:
@@ -24,9 +29,65 @@ def lock_file(system: str, version: str = VERSION) -> Path:
     return LOCKS / f"requirements-{version}-{PYTHON[system]}.txt"
 
 
+def locked_versions() -> list[str]:
+    """Return the LangFlow versions that the kit has a lock of, for any operating system."""
+    return sorted({file.name.split("-")[1] for file in LOCKS.glob("requirements-*-cp*.txt")})
+
+
+def needed_lock(system: str, version: str) -> Path:
+    """Return the lock of a version; ValueError names those that are there and how to make another."""
+    found = lock_file(system, version)
+    if not found.is_file():
+        raise ValueError(
+            f"--version {version!r}: there is no lock of it for {system}, only of {', '.join(locked_versions())}; "
+            f"make one with `langflow-ha bundle lock --version {version} --before DATE`"
+        )
+    return found
+
+
+def lock_command(system: str, before: str) -> list[str]:
+    """Return the command that resolves a lock; `before`: files uploaded from that day on, in UTC, are not seen.
+
+    Only with such a date does a later run give the same lock. No index or link is written into it.
+    """
+    tag = PYTHON[system]
+    return [
+        "uv", "pip", "compile",
+        "--python-version", f"{tag[2]}.{tag[3:]}",
+        "--python-platform", PLATFORM,
+        "--exclude-newer", f"{before}T00:00:00Z",
+        "--generate-hashes", "--no-emit-index-url",
+    ]  # fmt: skip
+
+
+def make_lock(system: str, version: str, before: str, say: Say) -> Path:
+    """Resolve LangFlow and all that it needs, as of a date, and write the lock; BuildError when that fails."""
+    command = lock_command(system, before)
+    target = lock_file(system, version)
+    say(f"resolving {target.name} as of {before}")
+    wanted = f"langflow-base[{EXTRAS}]=={version}"
+    try:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("uv"), *command[1:], "--quiet", "--no-header", "-"],
+            input=wanted,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=UV_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{target.name}: no lock within {UV_S} s") from error
+    if done.returncode:
+        raise BuildError(f"{target.name} could not be resolved: {done.stderr.strip()[-1500:]}")
+    head = f"# {wanted} for CPython {command[4]} on {ARCHITECTURE} Linux (glibc 2.36 or newer).\n"
+    target.write_text(lock.checked(f"{head}# {' '.join(command)}\n{done.stdout}", version), "utf-8")
+    say(f"{target.name}: sha256 {artefacts.sha256(target)}")
+    return target
+
+
 def bundle_file(system: str, version: str = VERSION) -> Path:
     """Return where the bundle of the present lock is, or will be."""
-    digest = lock.digest(lock_file(system, version).read_bytes())
+    digest = lock.digest(needed_lock(system, version).read_bytes())
     name = f"langflow-{version}-{digest[:12]}-{PYTHON[system]}-{ARCHITECTURE}.tar"
     return artefacts.DIRECTORY / name
 
@@ -83,7 +144,7 @@ def build(system: str, say: Say, version: str = VERSION) -> Path:
         say(f"{target.name} is there ({artefacts.megabytes(target)})")
         return target
     artefacts.DIRECTORY.mkdir(exist_ok=True)
-    source = lock_file(system, version)
+    source = needed_lock(system, version)
     say(f"building {target.name} (about three minutes)")
     directory = Path(tempfile.mkdtemp(prefix="langflow-", dir=artefacts.DIRECTORY))
     try:

@@ -48,6 +48,16 @@ def parse(text: str) -> list[Pin]:
     return pins
 
 
+def checked(text: str, version: str) -> str:
+    """Return a lock that is fit to be kept; ValueError when it names an index, or pins another LangFlow."""
+    if found := re.search(r"^.*://.*$", text, re.M):
+        raise ValueError(f"the lock names an address: {found[0].strip()[:80]!r}")
+    pins = {pin.name: pin.version for pin in parse(text)}
+    if pins.get("langflow-base") != version:
+        raise ValueError(f"the lock has langflow-base {pins.get('langflow-base')}, not {version}")
+    return text
+
+
 def wheel_project(filename: str) -> tuple[str, str]:
     """Return (normalised name, version) of a wheel's file name."""
     name, version, *_ = filename.split("-")
