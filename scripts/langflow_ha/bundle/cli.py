@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import typer
 from langflow_ha.bundle import artefacts, langflow, minio
 from langflow_ha.bundle.container import BuildError
 from langflow_ha.lab.model import LabError
+from langflow_ha.upgrade import release
+from langflow_ha.upgrade.migrations import UnknownRevisionError, harms, heads, pending
 
 app = typer.Typer(
     help="The artefacts that nodes install from, built once under .artefacts/.",
@@ -94,6 +97,53 @@ def supply(
         if len(sha256) != 64:
             raise ValueError(f"--sha256 {sha256!r}: 64 hexadecimal digits are expected")
         minio.supply(minio_binary, sha256.lower(), _say)
+
+
+@app.command()
+def migrations(
+    schema: Annotated[
+        list[str],
+        typer.Argument(
+            help="Revision of the database: `langflow-admin schema` on a LangFlow node."
+        ),
+    ],
+    system: Annotated[str, typer.Option("--os", help="debian13 or debian12.")] = "debian13",
+    version: Annotated[str, typer.Option(help="Of LangFlow.")] = langflow.VERSION,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle elsewhere; default: the one of this version.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which migrations a database waits for, and whether the version before may run beside this one.
+
+    Exit code 0: it may; 3: all have to be stopped; 1: the database is newer, or there is no bundle.
+    """
+    with _errors():
+        file = bundle or langflow.bundle_file(_known([system])[0], version)
+        if not artefacts.is_sealed(file):
+            raise ValueError(
+                f"{file} is not there with the digest beside it; make it with "
+                f"`langflow-ha bundle build --only langflow --version {version} --os {system}`"
+            )
+        known = release.migrations(file)
+        try:
+            waiting = pending(known, schema)
+        except UnknownRevisionError as error:
+            raise ValueError(
+                f"LangFlow {version} does not know the database's revision {error}: a newer LangFlow made it. "
+                "A schema cannot be taken back; playbooks/upgrade_undo.yml restores the one from before"
+            ) from error
+        harmful = harms(waiting)
+    if as_json:
+        told = {"pending": [m.revision for m in waiting], "harms": harmful}
+        typer.echo(json.dumps(told | {"heads": heads(known)}))
+    else:
+        _say(
+            f"{len(waiting)} migrations wait, {len(harmful)} forbid two versions beside each other"
+        )
+        for name, reasons in harmful.items():
+            typer.echo(f"  {name}: {', '.join(reasons)}")
+    raise typer.Exit(3 if harmful else 0)
 
 
 @app.command("list")
