@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -183,3 +184,55 @@ def test_ping_queue(queue: Callable[[bytes], str]) -> None:
     # The backend proxy accepts and closes while no master is up.
     with pytest.raises(OSError, match=r"closed|reset|Broken"):
         prestart.ping_queue(queue(b""), 2)
+
+
+@pytest.mark.parametrize(
+    ("revisions", "code"), [(["aa"], 0), ([], 0), (["aa", "zz"], 1), (OSError("away"), 75)]
+)
+def test_whether_a_release_knows_the_schema_is_one_question(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, revisions: list[str] | OSError, code: int
+) -> None:
+    """What else would speak against a start (a busy port, say) is no matter here."""
+    versions = tmp_path / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "a.py").write_text('revision = "aa"\n')
+
+    def read(url: str) -> list[str]:
+        assert url == "postgresql://x"
+        if isinstance(revisions, OSError):
+            raise revisions
+        return revisions
+
+    monkeypatch.setattr(prestart, "package_directory", lambda: tmp_path)
+    monkeypatch.setattr(prestart, "read_schema", read)
+    monkeypatch.setenv("LANGFLOW_DATABASE_URL", "postgresql://x")
+    monkeypatch.setattr(sys, "argv", ["prestart", "--knows-schema"])
+    assert prestart.main() == code
+
+
+@pytest.mark.parametrize(
+    ("words", "ran"),
+    [
+        ("schema", "/opt/langflow/current/venv/bin/python -I {lib}/langflow_prestart.py --show-schema"),
+        ("--release /r knows-schema", "/r/venv/bin/python -I {lib}/langflow_prestart.py --knows-schema"),
+        ("--release /r migration", "/r/venv/bin/langflow migration"),
+        ("--release /r --environment /other script x.py", "/r/venv/bin/python -I x.py"),
+    ],
+)  # fmt: skip
+def test_a_command_runs_in_the_release_that_was_asked_for(
+    tmp_path: Path, words: str, ran: str
+) -> None:
+    stand_in = tmp_path / "systemd-run"
+    stand_in.write_text('#!/bin/sh\necho "$@"\n')
+    stand_in.chmod(0o755)
+    done = subprocess.run(
+        [FILES / "langflow-admin", *words.split()],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    options, _, command = done.stdout.strip().partition(" -- ")
+    assert command == ran.format(lib="/usr/local/lib/langflow-ha")
+    assert ("EnvironmentFile=/other" in options) == ("--environment" in words)

@@ -331,7 +331,7 @@ def wait(
 
 
 def main() -> int:
-    """Guard, or answer one question (``--show-schema``, ``--try-share``)."""
+    """Guard, or answer one question (``--show-schema``, ``--knows-schema``, ``--try-share``)."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -339,6 +339,9 @@ def main() -> int:
         "--wait", type=float, default=0, metavar="SECONDS", help="for what does not answer"
     )
     parser.add_argument("--show-schema", action="store_true", help='print the revision or "empty"')
+    parser.add_argument(
+        "--knows-schema", action="store_true", help="judge the revision only, whatever else there is"
+    )
     parser.add_argument("--try-share", type=Path, metavar="DIRECTORY", help="write to it, once")
     options = parser.parse_args()
     if options.try_share:
@@ -348,13 +351,17 @@ def main() -> int:
             print(f"{options.try_share}: {error.strerror or error}")
             return NOT_YET
         return 0
-    if options.show_schema:
+    if options.show_schema or options.knows_schema:
         try:
-            print(" ".join(read_schema(os.environ["LANGFLOW_DATABASE_URL"])) or "empty")
+            revisions = read_schema(os.environ["LANGFLOW_DATABASE_URL"])
         except OSError as error:
             print(f"the database does not answer: {error}", file=sys.stderr)
             return NOT_YET
-        return 0
+        print(" ".join(revisions) or "empty")
+        if options.show_schema:
+            return 0
+        known = known_revisions(package_directory() / "alembic" / "versions")
+        return 0 if known.issuperset(revisions) else REFUSED
     verdict = wait(lambda: gather(os.environ), options.wait)
     word = {0: "ok", REFUSED: "refused", NOT_YET: "not yet"}[verdict.code]
     for line in verdict.lines:
