@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -132,6 +133,26 @@ def _flow(stock: Stock, arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _point(stock: Stock, arguments: argparse.Namespace) -> int:
+    """Name this moment, so that a restore can end there; tells from which backup it starts."""
+    if not is_primary(stock.config.database):
+        print(json.dumps({"point": "", "reason": NOT_HERE}))
+        return OK
+    start = bring_back.plan(stock, Target("default", ""), "")
+    if start.refusals:
+        raise KeeperError("; ".join(start.refusals))
+    figures.mark(live(stock.config.database, run), arguments.name)
+    print(json.dumps({"point": arguments.name, "backup": start.backup.label}))
+    return OK
+
+
+def _named(text: str) -> str:
+    """Return a restore point's name; PostgreSQL keeps 63 characters of it."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,63}", text):
+        raise argparse.ArgumentTypeError("use up to 63 of letters, digits, dot, hyphen, underscore")
+    return text
+
+
 def _figures(stock: Stock, arguments: argparse.Namespace) -> int:
     server = live(stock.config.database, run)
     print(json.dumps(figures.at_restore_point(server, arguments.point)))
@@ -212,6 +233,9 @@ def _arguments() -> argparse.ArgumentParser:
         made.add_argument("--at", default="", help="the newest backup from before this time")
         made.add_argument("--label", default="", help="a certain backup")
         made.add_argument("--plan", action="store_true", help="only say what would be done")
+    command(
+        "point", _point, "on the primary: name this moment, and wait until a restore can end there"
+    ).add_argument("name", type=_named)
     marked = command(
         "figures", _figures, "write a restore point; rows and checksum of every table there"
     )

@@ -141,6 +141,12 @@ def _archived(server: Server) -> None:
     )
 
 
+def mark(server: Server, point: str) -> None:
+    """Write the restore point `point` on the primary, and return when a restore to it is possible."""
+    server.lines(f"SELECT pg_create_restore_point('{point}');")
+    _archived(server)
+
+
 def at_restore_point(server: Server, point: str) -> Figures:
     """Write the restore point `point` on the primary and return the figures that hold exactly there.
 
