@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from langflow_ha.drill import during, heavy, verify
 from langflow_ha.drill import engine as engine_module
-from langflow_ha.drill import heavy, verify
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.engine import INTEGRITY, INVOCATION, Engine
 from langflow_ha.drill.faults import PREPARATIONS
@@ -243,7 +244,12 @@ class World:
         )
         return ClusterView("test", ("127.0.0.1",), time.time(), nodes, decide(nodes, 0.0))
 
-    async def drill(self, drill: Drill) -> Record:
+    async def drill(
+        self,
+        drill: Drill,
+        runner: Callable[[Engine], Engine] = lambda engine: engine,
+        **options: bool,
+    ) -> Record:
         server = await self.langflow.serve()
         url = f"http://127.0.0.1:{self.langflow.port}"
         nodes = tuple(Node(n, n, n, GROUPS, ("ssh", n), sudo=False) for n in NAMES)
@@ -262,9 +268,9 @@ class World:
             }
             return made
 
-        runner = Engine(site, self.remote, self.view, load, self.lines.append, 1)
+        engine = Engine(site, self.remote, self.view, load, self.lines.append, 1)
         try:
-            return await runner.run(drill)
+            return await runner(engine).run(drill, **options)
         finally:
             await api.close()
             server.close()
@@ -513,3 +519,78 @@ def test_a_successor_while_paused_fails(world: World) -> None:
     world.remote.promotes = True
     record = asyncio.run(world.drill(quick("paused-power", hold_s=1.0, hold_max_s=1.5)))
     assert "no successor while the fault lasted: n2" in record.reason
+
+
+def beside(world: World, script: str, outage_s: float | None = None) -> Record:
+    """Run a shell script under the load."""
+    command = ("sh", "-c", script)
+    drill = replace(during.drill(command, outage_s), steady_s=60.0)
+    engine = world.drill(drill, lambda made: during.During(made, command), integrity=False)
+    return asyncio.run(engine)
+
+
+def test_a_command_without_an_outage_passes(world: World) -> None:
+    record = beside(world, "sleep 1")
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.undo_at - record.fault_at >= 1
+    assert record.acknowledged > 2 and record.classes["run"].total > 2
+    assert record.title == "sh -c 'sleep 1'"
+
+
+def test_a_command_that_fails_fails(world: World) -> None:
+    record = beside(world, "exit 4")
+    assert record.outcome is Outcome.FAILED
+    assert "the command succeeded: exit code 4" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("allowed", "outcome"), [(None, Outcome.FAILED), (0.3, Outcome.FAILED), (60.0, Outcome.PASSED)]
+)
+def test_an_outage_is_judged_by_what_was_announced(
+    world: World, tmp_path: Path, allowed: float | None, outcome: Outcome
+) -> None:
+    """Also the part of it that comes after the command's end."""
+    world.remote.outage_s = 1.5
+
+    async def breaking() -> Record:
+        command = ("sleep", "0.5")
+        drill = replace(during.drill(command, allowed), steady_s=60.0)
+        task = asyncio.create_task(
+            world.drill(drill, lambda made: during.During(made, command), integrity=False)
+        )
+        while not any("undo after" in line for line in world.lines):
+            await asyncio.sleep(0.02)
+        await world.remote._outage()
+        return await task
+
+    record = asyncio.run(breaking())
+    assert record.outcome is outcome, record.reason
+    assert record.lost == 0
+
+
+def test_a_write_that_is_lost_fails_whatever_outage_is_allowed(world: World) -> None:
+    world.langflow.forgets = True
+    world.langflow.flows["0"] = "drill-echo"
+    record = beside(world, "sleep 0.5", 60.0)
+    assert record.outcome is Outcome.FAILED and record.lost > 0
+
+
+def test_an_interrupted_command_is_ended(world: World, tmp_path: Path) -> None:
+    command = (
+        "sh",
+        "-c",
+        f"trap 'echo over > {tmp_path}/end; exit' TERM; touch {tmp_path}/on; sleep 60 & wait",
+    )
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(
+            world.drill(during.drill(command, None), lambda made: during.During(made, command))
+        )
+        while not (tmp_path / "on").exists():
+            await asyncio.sleep(0.02)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupted())
+    assert (tmp_path / "end").read_text() == "over\n"

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from langflow_ha.drill import file_rates, plan, record, soak_cli, throughput, window
+from langflow_ha.drill import during, file_rates, plan, record, soak_cli, throughput, window
 from langflow_ha.drill.catalogue import CATALOGUE, PROFILES, chosen
 from langflow_ha.drill.guard import ProductionOption, confirm_production
 from langflow_ha.drill.model import Drill, Record
@@ -199,6 +199,40 @@ def maintenance_window(
     left = window.remaining(opened, 60 * minutes, now)
     typer.echo(f"{left / 60:.0f} minutes of the maintenance window are left, {needs} are needed")
     raise typer.Exit(0 if left > 0 and left >= 60 * needs else 1)
+
+
+@app.command("during")
+def during_command(
+    command: Annotated[list[str], typer.Argument(help="What is run, after `--`.")],
+    name: LabOption = "",
+    inventory: InventoryOption = None,
+    vault_password_file: VaultOption = None,
+    outage: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds that clients may be without; default: no request fails."),
+    ] = None,
+    yes_production: ProductionOption = "",
+) -> None:
+    """Run a command under the drills' client load. Exit codes are those of `run`; 1 also when the command fails."""
+    site = site_or_exit(name, inventory, vault_password_file)
+    confirm_production(site, yes_production)
+    try:
+        result = asyncio.run(_during(site, command, outage))
+    except SessionError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    summaries = record.summarise([result])
+    console.print(record.table(summaries))
+    console.print(outcome_line(result), markup=False, soft_wrap=True)
+    raise typer.Exit(record.exit_code(summaries))
+
+
+async def _during(site: Site, command: list[str], outage: float | None) -> Record:
+    async with session(site, speaker()) as engine:
+        # Without LangFlow's own check: the versions before 1.13 have none.
+        return await during.During(engine, command).run(
+            during.drill(command, outage), integrity=False
+        )
 
 
 @app.command("throughput")
