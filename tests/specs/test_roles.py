@@ -17,7 +17,19 @@ OPERATORS = ("site", "host", "secrets")
 """Entries of preflight's spec that describe the operator's variables, not the role's."""
 
 # Roles without a daemon of their own have no service to install, configure and start.
-WITHOUT_SERVICE = {"adopt", "drill", "preflight", "restore", "tls", "upgrade", "verify"}
+WITHOUT_SERVICE = {
+    *(
+        "adopt",
+        "drill",
+        "maintenance",
+        "preflight",
+        "restore",
+        "switchover",
+        "tls",
+        "upgrade",
+        "verify",
+    )
+}
 WIRING = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "playbooks" / "group_vars").rglob("*.yml"))
 )
