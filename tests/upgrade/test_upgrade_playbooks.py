@@ -18,7 +18,7 @@ NODES = ("n1", "n2")
 """The first holds the virtual address."""
 OLD, NEW = "1.12.8", "1.13.0"
 ENTRIES = {
-    "langflow": ("install", "stop", "configure", "migrate", "activate", "start"),
+    "langflow": ("install", "stop", "configure", "migrate", "go_back", "start"),
     "haproxy": ("drain", "undrain"),
     "verify": ("main", "flow"),
     "postgresql": ("databases",),
@@ -26,7 +26,7 @@ ENTRIES = {
 }
 DOES = {
     "langflow configure": "ln -sfn {{ upgrade_directory }}/releases/{{ upgrade_version }}-abc {{ upgrade_directory }}/current",
-    "langflow activate": "ln -sfn {{ langflow_activate }} {{ upgrade_directory }}/current",
+    "langflow go_back": "ln -sfn {{ langflow_former_release }} {{ upgrade_directory }}/current",
     "langflow migrate": "echo new > {{ world }}/schema",
     "restore found": "echo old > {{ world }}/schema",
 }
@@ -106,6 +106,7 @@ class World:
             f"case $1 in bundle) echo '{judged}'; exit {3 if self.harms else 0} ;;"
             f" status) echo '{status}'; exit {int(not self.healthy)} ;; esac",
         )
+        self._tool("systemctl", f"test ! -e {self.path}/stopped")
         self._tool("keeper", f"case $1 in point) echo '{self.point}' ;; plan) echo '{self.backups}' ;; esac")  # fmt: skip
         self._tool(
             "admin",
@@ -171,6 +172,7 @@ class World:
             ],
             env={
                 **os.environ,
+                "PATH": f"{self.path}:{os.environ['PATH']}",
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
                 "ANSIBLE_ROLES_PATH": str(self.path / "roles"),
                 "ANSIBLE_CACHE_PLUGIN": "jsonfile",
@@ -216,7 +218,7 @@ THROUGH = [
     "haproxy undrain n1",
     "haproxy undrain n2",
 ]
-RETURNED = ["langflow stop", "langflow activate", "langflow start", "haproxy undrain n1", "haproxy undrain n2"]  # fmt: skip
+RETURNED = ["langflow stop", "langflow go_back", "langflow start", "haproxy undrain n1", "haproxy undrain n2"]  # fmt: skip
 HARMS = {"abc (Drop it)": ["drop column"]}
 
 
@@ -267,7 +269,7 @@ def test_a_node_that_may_not_return_is_left_out_and_the_rest_goes_on_serving(wor
     out = world.run("upgrade.yml")
     assert world.code != 0 and "n1 is stopped and out of traffic" in out
     assert world.versions() == [NEW, NEW]
-    assert "langflow activate" not in " ".join(world.log)
+    assert "langflow go_back" not in " ".join(world.log)
     assert world.calls("n1", "haproxy") == ["haproxy drain n1", "haproxy drain n2"]
     assert world.calls("n1", "langflow")[-1] == "langflow stop"
     migrated = [line for line in world.log if line.endswith("langflow migrate")]
@@ -311,7 +313,7 @@ def test_a_stop_that_fails_restores_the_moment_of_the_stop(world: World, fails: 
     assert f"n1 restore main database name {point} B1 blue" in world.log
     for node in NODES:
         calls = world.calls(node, "langflow")
-        assert calls[-3:] == ["langflow stop", "langflow activate", "langflow start"]
+        assert calls[-3:] == ["langflow stop", "langflow go_back", "langflow start"]
     restored = world.log.index("n1 restore found")
     assert restored < world.log.index("n1 langflow start", restored)
 
@@ -360,6 +362,18 @@ def test_what_is_known_can_be_taken(world: World) -> None:
     assert world.code == 0 and world.versions() == [NEW, NEW]
 
 
+def test_what_an_interruption_left_stopped_is_started(world: World) -> None:
+    """The links point to the new release already, and nothing runs."""
+    world.run("upgrade.yml")
+    (world.path / "log").write_text("")
+    (world.path / "stopped").touch()
+    world.healthy = False
+    world.run("upgrade.yml", "-e", '{"upgrade_accept": ["health"]}')
+    assert world.code == 0
+    for node in NODES:
+        assert "langflow start" in world.calls(node)
+
+
 def test_an_undo_rolls_where_the_schema_is_the_same(world: World) -> None:
     world.run("upgrade.yml")
     (world.path / "log").write_text("")
@@ -382,7 +396,7 @@ def test_an_undo_over_a_migration_restores_and_says_what_that_costs(world: World
     assert world.code == 0, out
     assert world.versions() == [OLD, OLD] and (world.path / "schema").read_text() == "old\n"
     assert "restore found" in world.calls("n1")
-    assert world.calls("n2", "langflow")[-3:] == ["langflow stop", "langflow activate", "langflow start"]  # fmt: skip
+    assert world.calls("n2", "langflow")[-3:] == ["langflow stop", "langflow go_back", "langflow start"]  # fmt: skip
 
 
 def test_an_undo_without_an_upgrade_has_no_way_back(world: World) -> None:
