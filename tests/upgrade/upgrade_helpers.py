@@ -1,0 +1,219 @@
+"""Real playbooks and roles on two nodes in a directory, with stand-ins for the roles that do the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from langflow_ha.preflight.specs import ROOT
+
+NODES = ("n1", "n2")
+"""The first holds the virtual address."""
+OLD, NEW = "1.12.8", "1.13.0"
+ENTRIES = {
+    "langflow": ("install", "stop", "configure", "migrate", "go_back", "start"),
+    "haproxy": ("drain", "undrain"),
+    "verify": ("main", "flow"),
+    "postgresql": ("databases", "hand_over"),
+    "valkey": ("hand_over",),
+    "keepalived": ("locate", "restart"),
+    "restore": tuple(p.stem for p in (ROOT / "roles/restore/tasks").glob("*.yml")),
+}
+DOES = {
+    "langflow configure": "ln -sfn {{ upgrade_directory }}/releases/{{ upgrade_version }}-abc {{ upgrade_directory }}/current",
+    "langflow go_back": "ln -sfn {{ langflow_former_release }} {{ upgrade_directory }}/current",
+    "langflow migrate": "echo new > {{ world }}/schema",
+    "restore found": "echo old > {{ world }}/schema",
+}
+"""What a stand-in does besides writing down that it was called."""
+DETAIL = {
+    "postgresql hand_over": " {{ postgresql_successor | default('') }}",
+    "haproxy": " {{ balancer }}",
+    "restore main": " {{ restore_what }} {{ restore_type }} {{ restore_target }} {{ restore_backup }} {{ restore_confirm }}",
+}
+
+
+@dataclass
+class World:
+    """Two nodes in a directory: releases, a link to the current one, and a schema that they share."""
+
+    path: Path
+    pending: list[str] = field(default_factory=list)
+    harms: dict[str, list[str]] = field(default_factory=dict)
+    healthy: bool = True
+    backups: str = '{"refusals": []}'
+    traffic: dict[str, str] = field(default_factory=dict)
+    """What the balancers say of a node's LangFlow."""
+    point: str = '{"point": "\'"$2"\'", "backup": "B1"}'
+    fails: str = ""
+    """`node role entry` of the call that fails."""
+
+    def make(self) -> None:
+        for node in NODES:
+            releases = self.path / "nodes" / node / "releases"
+            for version, known in ((OLD, "old"), (NEW, "old new")):
+                (releases / f"{version}-abc").mkdir(parents=True)
+                (releases / f"{version}-abc" / "known").write_text(known)
+            (releases.parent / "current").symlink_to(releases / f"{OLD}-abc")
+        (self.path / "schema").write_text("old")
+        for role, entries in ENTRIES.items():
+            for entry in entries:
+                self._stand_in(role, entry)
+        for role in ("upgrade", "maintenance", "switchover"):
+            (self.path / "roles" / role).symlink_to(ROOT / "roles" / role)
+        facts = {"_ansible_facts_gathered": True, "distribution_major_version": "13"}
+        (self.path / "facts").mkdir()
+        for host in (*NODES, "localhost"):
+            (self.path / "facts" / host).write_text(json.dumps(facts))
+        hosts = {
+            "n1": {"upgrade_vip": "127.0.0.1", "cluster_address": "192.0.2.11"},
+            "n2": {"upgrade_vip": "192.0.2.1", "cluster_address": "192.0.2.12"},
+        }
+        groups = ("cluster", "langflow", "balancer", "postgresql", "valkey")
+        inventory = {
+            "all": {
+                "vars": {
+                    "ansible_connection": "local",
+                    "ansible_python_interpreter": sys.executable,
+                    "site_name": "blue",
+                    "vip_ipv4": "192.0.2.100/24",
+                    "backup_target": "directory",
+                },
+                "children": {
+                    g: {"hosts": hosts if g == "cluster" else {name: {} for name in hosts}} for g in groups},
+            }
+        }  # fmt: skip
+        (self.path / "hosts.yml").write_text(yaml.safe_dump(inventory))
+        (self.path / "log").write_text("")
+        self.tools()
+
+    def tools(self) -> None:
+        """Write the commands that the role calls."""
+        judged = json.dumps({"pending": self.pending, "harms": self.harms, "heads": ["new"]})
+        because = [] if self.healthy else ["no LangFlow that is ready"]
+        status = json.dumps(
+            {
+                "verdict": {
+                    "can_fail_over": self.healthy,
+                    "because": because,
+                    "warnings": ["n2: x"],
+                },
+                "summary": {
+                    "vip_owners": ["n1"],
+                    "postgresql_primaries": ["n1"],
+                    "valkey_masters": ["n2"],
+                    "synchronous_standbys": ["n2"],
+                },
+                "nodes": [{"name": n, "traffic": self.traffic.get(n, "UP")} for n in NODES],
+            }
+        )
+        self._tool(
+            "langflow-ha",
+            f"case $1 in bundle) echo '{judged}'; exit {3 if self.harms else 0} ;;"
+            f" status) echo '{status}'; exit {int(not self.healthy)} ;; esac",
+        )
+        self._tool("systemctl", f"test ! -e {self.path}/stopped")
+        self._tool("keeper", f"case $1 in point) echo '{self.point}' ;; plan) echo '{self.backups}' ;; esac")  # fmt: skip
+        self._tool(
+            "agent",
+            f"case $2 in show) test -e {self.path}/out && echo maintenance is on || echo maintenance is off ;;"
+            f" on) touch {self.path}/out ;; off) rm {self.path}/out ;; esac",
+        )
+        self._tool(
+            "admin",
+            f'case "$1" in schema) cat {self.path}/schema ;; migration-preflight) exit 2 ;;\n'
+            f'--release) grep -qw "$(cat {self.path}/schema)" "$2/known" ;; esac',
+        )
+
+    def _tool(self, name: str, script: str) -> None:
+        (self.path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (self.path / name).chmod(0o755)
+
+    def _stand_in(self, role: str, entry: str) -> None:
+        name = f"{role} {entry}"
+        detail = DETAIL.get(name, DETAIL.get(role, ""))
+        # Run by the controller itself: a module for each would take the test a minute.
+        does = f"{DOES[name]}; " if name in DOES else ""
+        line = f"{{{{ inventory_hostname }}}} {name}{detail}"
+        command = f"{{% set command %}}{does}echo '{line}' >> {{{{ world }}}}/log{{% endset %}}"
+        note = {
+            "name": f"Note {name}",
+            "ansible.builtin.debug": {"msg": f"{command}{{{{ lookup('pipe', command) }}}}"},
+            "when": "not ansible_check_mode",
+        }
+        fail = {
+            "name": f"Fail {name}",
+            "ansible.builtin.fail": {"msg": "as wanted"},
+            "when": f"fails == inventory_hostname ~ ' {name}'",
+        }
+        key = {"restore main": "restorer", "keepalived locate": "vip_owner"}.get(name, "")
+        group = {
+            "name": "Group the nodes",
+            "ansible.builtin.group_by": {
+                "key": f"{key}_{{{{ (inventory_hostname == 'n1') | lower }}}}"
+            },
+        }
+        tasks = self.path / "roles" / role / "tasks"
+        tasks.mkdir(parents=True, exist_ok=True)
+        (tasks / f"{entry}.yml").write_text(
+            yaml.safe_dump([note, fail, group] if key else [note, fail])
+        )
+
+    def run(self, playbook: str, *options: str, version: str = NEW) -> str:
+        """Run a playbook; returns its output, and sets `code`."""
+        self.tools()
+        extra = {
+            "world": str(self.path),
+            "fails": self.fails,
+            "langflow_version": version,
+            "upgrade_yes": "blue",
+            "upgrade_directory": f"{self.path}/nodes/{{{{ inventory_hostname }}}}",
+            "upgrade_admin": f"{self.path}/admin",
+            "__controller_command": f"{self.path}/langflow-ha",
+            "upgrade_backup_command": f"{self.path}/keeper",
+            "maintenance_command": f"{self.path}/agent",
+            "upgrade_dependent_units": [],
+            "upgrade_databases": ["n1"],
+        }
+        done = subprocess.run(
+            [
+                Path(sys.executable).with_name("ansible-playbook"),
+                f"--inventory={self.path}/hosts.yml",
+                f"--extra-vars={json.dumps(extra)}",
+                *options,
+                ROOT / "playbooks" / playbook,
+            ],
+            env={
+                **os.environ,
+                "PATH": f"{self.path}:{os.environ['PATH']}",
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_ROLES_PATH": str(self.path / "roles"),
+                "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+                "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.path / "facts"),
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        self.code = done.returncode
+        return " ".join((done.stdout + done.stderr).split())
+
+    @property
+    def log(self) -> list[str]:
+        return (self.path / "log").read_text().splitlines()
+
+    def calls(self, node: str, *roles: str) -> list[str]:
+        """Return what was called for a node, without its name."""
+        mine = [line.removeprefix(f"{node} ") for line in self.log if line.startswith(f"{node} ")]
+        return [line for line in mine if not roles or line.split()[0] in roles]
+
+    def versions(self) -> list[str]:
+        links = [(self.path / "nodes" / node / "current").readlink() for node in NODES]
+        return [link.name.removesuffix("-abc") for link in links]
