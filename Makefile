@@ -13,7 +13,7 @@ MINUTES ?= 30
 # 0: any.
 SEED ?= 0
 
-.PHONY: help setup setup-python setup-engine setup-browser lint test-unit test-browser molecule test demo demo-down drills soak compare bundle lock
+.PHONY: help setup setup-python setup-engine setup-browser lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ lint: setup-python ## ansible-lint, yamllint, ruff, mypy
 
 test-unit: setup-python ## unit tests: no containers, seconds
 	@scripts/run-checks unit
+
+test-playbooks: setup-python ## playbooks with stand-ins for the roles that work: minutes
+	@scripts/run-checks playbooks
 
 test-browser: setup-python setup-browser ## the status page in Chromium: half a minute
 	@scripts/run-checks browser

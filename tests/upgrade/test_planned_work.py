@@ -8,6 +8,9 @@ import pytest
 from upgrade_helpers import World
 
 
+pytestmark = pytest.mark.playbooks
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)

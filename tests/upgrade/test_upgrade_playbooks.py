@@ -10,6 +10,9 @@ import pytest
 from upgrade_helpers import NEW, NODES, OLD, World
 
 
+pytestmark = pytest.mark.playbooks
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)
@@ -110,7 +113,7 @@ def test_a_stop_stops_all_before_it_migrates_once_and_starts_all(world: World) -
         assert record["point"].startswith("upgrade-1.12.8-to-1.13.0-")
 
 
-@pytest.mark.parametrize("fails", ["n1 langflow migrate", "n2 langflow start", "n2 verify flow"])
+@pytest.mark.parametrize("fails", ["any langflow migrate", "n2 langflow start", "n2 verify flow"])
 def test_a_stop_that_fails_restores_the_moment_of_the_stop(world: World, fails: str) -> None:
     world.pending, world.harms, world.fails = ["new"], HARMS, fails
     out = world.run("upgrade.yml")
@@ -137,6 +140,19 @@ def test_without_a_restore_point_nothing_is_migrated_and_nothing_restored(world:
     assert "no data was taken back" in out
 
 
+def test_over_a_migration_there_is_no_way_back_without_a_restore_point(world: World) -> None:
+    """Whoever took that on (upgrade_accept) is told; LangFlow is left to the version that fits the schema."""
+    world.pending, world.harms, world.fails = ["new"], HARMS, "n2 langflow start"
+    without = (
+        '{"backup_target": "none", "upgrade_backup_enabled": false, "upgrade_accept": ["backup"]}'
+    )
+    out = world.run("upgrade.yml", "-e", without)
+    assert world.code != 0 and "there is no way back: mend the cause" in out
+    assert "restore main" not in " ".join(world.log) and "go_back" not in " ".join(world.log)
+    assert "[backup]" not in out
+    assert world.calls("n1", "langflow")[-1] == "langflow start"
+
+
 def test_check_says_the_way_and_does_nothing(world: World) -> None:
     world.pending, world.harms = ["new"], HARMS
     out = world.run("upgrade.yml", "--check")
@@ -152,6 +168,11 @@ def test_check_says_the_way_and_does_nothing(world: World) -> None:
         ({}, ["-e", "upgrade_yes=green"], '"green" is not this site\'s name'),
         ({}, ["--limit", "n1"], "n2 would be left out: run it without --limit"),
         ({"healthy": False}, [], "[health] the cluster cannot fail over now: no LangFlow that is"),
+        (
+            {"pending": ["new"]},
+            ["-e", '{"upgrade_backup_enabled": false}'],
+            "[backup] backup_target is none: the way back over a migration is a restore",
+        ),
         ({"backups": '{"refusals": ["too little room"]}'}, [], "[backup] too little room"),
     ],
 )

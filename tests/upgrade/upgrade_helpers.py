@@ -51,7 +51,7 @@ class World:
     """What the balancers say of a node's LangFlow."""
     point: str = '{"point": "\'"$2"\'", "backup": "B1"}'
     fails: str = ""
-    """`node role entry` of the call that fails."""
+    """`node role entry` of the call that fails; `any` is any node."""
 
     def make(self) -> None:
         for node in NODES:
@@ -149,7 +149,7 @@ class World:
         fail = {
             "name": f"Fail {name}",
             "ansible.builtin.fail": {"msg": "as wanted"},
-            "when": f"fails == inventory_hostname ~ ' {name}'",
+            "when": f"fails in [inventory_hostname ~ ' {name}', 'any {name}']",
         }
         key = {"restore main": "restorer", "keepalived locate": "vip_owner"}.get(name, "")
         group = {
