@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from upgrade_helpers import World
 
-
 pytestmark = pytest.mark.playbooks
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from upgrade_helpers import NEW, NODES, OLD, World
 
-
 pytestmark = pytest.mark.playbooks
 
 
