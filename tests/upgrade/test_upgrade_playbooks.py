@@ -192,8 +192,9 @@ def test_what_is_known_can_be_taken(world: World) -> None:
 
 
 def test_what_an_interruption_left_stopped_is_started(world: World) -> None:
-    """The links point to the new release already, and nothing runs."""
+    """The links point to the new release already, and nothing runs. The way back is still the one of the beginning."""
     world.run("upgrade.yml")
+    record = (world.path / "nodes/n1/upgrade.json").read_text()
     (world.path / "log").write_text("")
     (world.path / "stopped").touch()
     world.healthy = False
@@ -201,6 +202,7 @@ def test_what_an_interruption_left_stopped_is_started(world: World) -> None:
     assert world.code == 0
     for node in NODES:
         assert "langflow start" in world.calls(node)
+    assert (world.path / "nodes/n1/upgrade.json").read_text() == record
 
 
 def test_an_undo_rolls_where_the_schema_is_the_same(world: World) -> None:
