@@ -53,6 +53,9 @@ class World:
     fails: str = ""
     """`node role entry` of the call that fails; `any` is any node."""
 
+    loses: str = ""
+    """`node role entry` of the call in which the node is gone."""
+
     def make(self) -> None:
         for node in NODES:
             releases = self.path / "nodes" / node / "releases"
@@ -151,6 +154,22 @@ class World:
             "ansible.builtin.fail": {"msg": "as wanted"},
             "when": f"fails in [inventory_hostname ~ ' {name}', 'any {name}']",
         }
+        lose = [
+            {
+                "name": f"Lose the node in {name}",
+                "ansible.builtin.set_fact": {
+                    "ansible_connection": "ssh",
+                    "ansible_host": "127.0.0.1",
+                    "ansible_port": 1,
+                },
+                "when": f"loses == inventory_hostname ~ ' {name}'",
+            },
+            {
+                "name": f"Reach the node in {name}",
+                "ansible.builtin.ping": None,
+                "when": f"loses == inventory_hostname ~ ' {name}'",
+            },
+        ]
         key = {"restore main": "restorer", "keepalived locate": "vip_owner"}.get(name, "")
         group = {
             "name": "Group the nodes",
@@ -161,7 +180,7 @@ class World:
         tasks = self.path / "roles" / role / "tasks"
         tasks.mkdir(parents=True, exist_ok=True)
         (tasks / f"{entry}.yml").write_text(
-            yaml.safe_dump([note, fail, group] if key else [note, fail])
+            yaml.safe_dump([note, fail, *lose, *([group] if key else [])])
         )
 
     def run(self, playbook: str, *options: str, version: str = NEW) -> str:
@@ -170,6 +189,7 @@ class World:
         extra = {
             "world": str(self.path),
             "fails": self.fails,
+            "loses": self.loses,
             "langflow_version": version,
             "upgrade_yes": "blue",
             "upgrade_directory": f"{self.path}/nodes/{{{{ inventory_hostname }}}}",
