@@ -235,7 +235,7 @@ def test_an_undo_over_a_migration_restores_and_says_what_that_costs(world: World
     assert world.code == 0, out
     assert world.versions() == [OLD, OLD] and (world.path / "schema").read_text() == "old\n"
     assert "restore found" in world.calls("n1")
-    assert world.calls("n2", "langflow")[-3:] == ["langflow stop", "langflow go_back", "langflow start"]  # fmt: skip
+    assert world.calls("n2", "langflow")[-3:] == ["langflow stop", "langflow configure", "langflow start"]  # fmt: skip
 
 
 def test_an_undo_without_an_upgrade_has_no_way_back(world: World) -> None:
