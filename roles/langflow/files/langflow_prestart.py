@@ -340,7 +340,9 @@ def main() -> int:
     )
     parser.add_argument("--show-schema", action="store_true", help='print the revision or "empty"')
     parser.add_argument(
-        "--knows-schema", action="store_true", help="judge the revision only, whatever else there is"
+        "--knows-schema",
+        action="store_true",
+        help="judge the revision only, whatever else there is",
     )
     parser.add_argument("--try-share", type=Path, metavar="DIRECTORY", help="write to it, once")
     options = parser.parse_args()
