@@ -162,12 +162,12 @@ class World:
                     "ansible_host": "127.0.0.1",
                     "ansible_port": 1,
                 },
-                "when": f"loses == inventory_hostname ~ ' {name}'",
+                "when": f"loses in [inventory_hostname ~ ' {name}', 'any {name}']",
             },
             {
                 "name": f"Reach the node in {name}",
                 "ansible.builtin.ping": None,
-                "when": f"loses == inventory_hostname ~ ' {name}'",
+                "when": f"loses in [inventory_hostname ~ ' {name}', 'any {name}']",
             },
         ]
         key = {"restore main": "restorer", "keepalived locate": "vip_owner"}.get(name, "")
