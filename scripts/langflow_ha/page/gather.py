@@ -95,7 +95,9 @@ async def http_get(config: Config, url: str, credentials: str = "") -> bytes:
         try:
             lines = [f"GET {parts.path} HTTP/1.0", f"Host: {parts.netloc}"]
             if credentials:
-                lines.append(f"Authorization: Basic {base64.b64encode(credentials.encode()).decode()}")
+                lines.append(
+                    f"Authorization: Basic {base64.b64encode(credentials.encode()).decode()}"
+                )
             writer.write("\r\n".join([*lines, "", ""]).encode())
             head, _, body = (await _all_of(reader)).partition(b"\r\n\r\n")
         finally:
