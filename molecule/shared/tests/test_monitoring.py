@@ -150,9 +150,9 @@ def test_runs_are_counted_by_flow(client: httpx.Client, watching: list[NodeSpec]
 
 
 def test_recorded_series_are_kept_for_long(watching: list[NodeSpec]) -> None:
+    query = "http://127.0.0.1:9096/api/v1/query?query=node:memory_used:ratio"
+    command = f"python3 -c \"import urllib.request as u; print(u.urlopen('{query}').read())\""
     for node in watching:
-        query = "http://127.0.0.1:9096/api/v1/query?query=node:memory_used:ratio"
-        command = f"python3 -c \"import urllib.request as u; print(u.urlopen('{query}').read())\""
         assert _eventually(150, lambda one: "n1" in _on(one, command), node), node.name
 
 
