@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 RULES = sorted((ROOT / "roles/prometheus/files/rules").glob("*.yml"))
 CASES = sorted(HERE.glob("*.test.yml"))
 RUNBOOKS = ROOT / "docs/runbooks"
+LIST = (ROOT / "docs/monitoring.md").read_text("utf-8")
 WITHOUT_QUIET = {("LangflowDeadMansSwitch", "none")}
 """Fires always: that is what it is for."""
 
@@ -72,6 +73,7 @@ def test_every_page_belongs_to_an_alert_and_is_whole() -> None:
     assert set(pages) == {rule["alert"] for rule in alerts()}
     for name, text in pages.items():
         assert text.startswith(f"# {name}\n"), name
+        assert f"](runbooks/{name}.md)" in LIST, name
         for part in ("**Means.**", "**Look at.**", "**Mend.**"):
             assert part in text, f"{name}: {part}"
 
