@@ -56,6 +56,7 @@ class Server:
         self.took = 0.01
         self.questions: list[tuple[float, Question]] = []
         self.state = State()
+        self._answered: list[Look] = []
 
     def add(self, *runs: Run, late: float = 0.0) -> None:
         self.runs += [(run, run.ended + late) for run in runs]
@@ -72,11 +73,10 @@ class Server:
 
     def live(self, start: int, end: int) -> State:
         """Let the daemon run from one second to another."""
-        looks: list[Look] = []
         for second in range(start, end):
-            decision = decide(self.config, self.state, looks, float(second))
-            self.state, looks = decision.state, []
+            decision = decide(self.config, self.state, self._answered, float(second))
+            self.state, self._answered = decision.state, []
             if decision.ask:
                 self.questions.append((float(second), decision.ask))
-                looks = [self.look(decision.ask, float(second))]
+                self._answered = [self.look(decision.ask, float(second))]
         return self.state
