@@ -13,7 +13,7 @@ MINUTES ?= 30
 # 0: any.
 SEED ?= 0
 
-.PHONY: help setup setup-python setup-engine setup-browser lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle lock
+.PHONY: help setup setup-python setup-engine setup-browser setup-promtool lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,10 +29,13 @@ setup-engine:
 setup-browser:
 	@scripts/bootstrap browser
 
+setup-promtool:
+	@scripts/bootstrap promtool
+
 lint: setup-python ## ansible-lint, yamllint, ruff, mypy
 	@scripts/run-checks lint
 
-test-unit: setup-python ## unit tests: no containers, seconds
+test-unit: setup-python setup-promtool ## unit tests: no containers, seconds
 	@scripts/run-checks unit
 
 test-playbooks: setup-python ## playbooks with stand-ins for the roles that work: minutes
@@ -44,7 +47,7 @@ test-browser: setup-python setup-browser ## the status page in Chromium: half a 
 molecule: setup ## one molecule scenario in containers: make molecule S=cluster
 	@scripts/run-checks molecule $(S)
 
-test: setup setup-browser ## everything: lint, unit tests, the status page in a browser, every molecule scenario
+test: setup setup-browser setup-promtool ## everything: lint, unit tests, the status page in a browser, every molecule scenario
 	@scripts/run-checks all
 
 demo: setup ## a cluster in containers on this machine, and a measured failover

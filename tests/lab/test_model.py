@@ -9,7 +9,11 @@ from langflow_ha.lab.model import CONTAINER, GROUPS, VM, Lab, LabError, from_inf
 def test_standard_lab_has_every_node_in_every_group() -> None:
     lab = plan("demo")
     assert [node.name for node in lab.nodes] == ["n1", "n2", "n3"]
-    assert {node.groups for node in lab.nodes} == {GROUPS}
+    assert {node.name: node.groups for node in lab.nodes} == {
+        "n1": (*GROUPS, "monitoring"),
+        "n2": (*GROUPS, "monitoring"),
+        "n3": GROUPS,
+    }
     assert [node.address for node in lab.nodes] == ["198.18.10.11", "198.18.10.12", "198.18.10.13"]
     assert [node.address6 for node in lab.nodes] == [f"fd00:198:18:10::{n}" for n in (11, 12, 13)]
     assert (lab.vip, lab.vip6) == ("198.18.10.100", "fd00:198:18:10::100")

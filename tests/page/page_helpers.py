@@ -26,6 +26,7 @@ RAW: dict[str, Any] = {
     ],
     "report_socket": "/run/langflow-ha-report.sock",
     "alertmanagers": [],
+    "alertmanager_credentials": "",
     "ca_file": "",
     "limits": {"fresh": 2.0, "connect": 1.0, "report": 5.0, "answer": 6.0},
 }

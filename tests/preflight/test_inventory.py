@@ -268,3 +268,12 @@ def test_report_is_a_numbered_list_that_says_what_why_and_how(good: Inventory) -
 def test_empty_inventory_is_refused() -> None:
     (problem,) = Inventory({}, {}).problems()
     assert problem.reason == "there is no host in it"
+
+
+def test_alerts_that_nobody_gets_are_worth_a_note(good: Inventory) -> None:
+    good.groups["monitoring"] = ["n1", "n2"]
+    assert good.problems() == []
+    (note,) = good.notes()
+    assert "nobody is told of alerts" in note.text
+    good.set("alert_webhook_urls", ["https://alerts.example.org/x"])
+    assert (good.notes(), good.problems()) == ([], [])

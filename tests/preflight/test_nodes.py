@@ -108,17 +108,18 @@ DEVIATIONS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"memory_mb": 3900},
-        "memory of n2 = 3900 MiB: cluster, balancer, langflow, etcd, postgresql, valkey, minio "
-        "together need 3968 MiB",
+        "memory of n2 = 3900 MiB: cluster, balancer, langflow, etcd, postgresql, valkey, minio, "
+        "monitoring together need 4480 MiB",
     ),
     (
         {"cpus": 1},
-        "processors of n2 = 1: cluster, balancer, langflow, etcd, postgresql, valkey, minio need 2",
+        "processors of n2 = 1: cluster, balancer, langflow, etcd, postgresql, valkey, minio, "
+        "monitoring need 2",
     ),
     (
         {"disk": {"size_mb": 9000, "free_mb": 8000}},
-        "/var/lib of n2 = 9000 MiB: cluster, balancer, langflow, etcd, postgresql, valkey, minio "
-        "together need 27648 MiB",
+        "/var/lib of n2 = 9000 MiB: cluster, balancer, langflow, etcd, postgresql, valkey, minio, "
+        "monitoring together need 35840 MiB",
     ),
     (
         {"disk": {"size_mb": 40000, "free_mb": 900}},

@@ -18,7 +18,7 @@ from node_helpers import view
 NAMES = ("n1", "n2", "n3")
 RAW: dict[str, Any] = {
     "node": "n2",
-    "listen_address": "127.0.0.1",
+    "listen_addresses": ["127.0.0.1"],
     "http_port": 0,
     "members": [{"name": n, "address": f"192.0.2.{n[1:]}"} for n in NAMES],
     "agent_port": 7950,

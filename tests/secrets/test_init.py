@@ -150,7 +150,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert "--create-vault-password-file" in refused.output
     made = runner.invoke(app, ["init", *options, "--create-vault-password-file"])
     assert made.exit_code == 0, made.output
-    assert "18 made, 0 rotated, 0 kept" in made.output
+    assert "19 made, 0 rotated, 0 kept" in made.output
     pem = yaml.safe_load((variables / "tls_ca.yml").read_text())["tls_ca_certificate"]
     name = x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
     assert "blue cluster CA" in name

@@ -18,6 +18,12 @@ UNITS = {
     "minio": ("minio",),
     "langflow": ("backend-proxy", "langflow", "langflow-ha-runs"),
     "balancer": ("haproxy", "keepalived"),
+    "monitoring": (
+        "prometheus",
+        "prometheus-alertmanager",
+        "prometheus-blackbox-exporter",
+        "langflow-ha-prometheus-long",
+    ),
 }
 """Units that run on the nodes of a group; Valkey's names differ between the releases."""
 
@@ -31,6 +37,9 @@ EXPOSURE_MAX = {
     "langflow-ha-agent": 3.0,
     "langflow-ha-failover": 2.0,
     "langflow-ha-runs": 2.0,
+    "prometheus": 3.0,
+    "prometheus-alertmanager": 3.0,
+    "langflow-ha-prometheus-long": 3.0,
 }
 """Highest `systemd-analyze security` level of the units that the kit brings along."""
 

@@ -17,6 +17,7 @@ SOURCES = (
     "scripts/langflow_ha/health",
     "scripts/langflow_ha/failover",
     "scripts/langflow_ha/runs",
+    "scripts/langflow_ha/exporter",
     "scripts/langflow_ha/keeper",
     "scripts/langflow_ha/page",
     "scripts/langflow_ha/status/decide.py",

@@ -21,8 +21,8 @@ STALE_S = 0.4
 SLOW_S = 1.5
 """A request that took longer was held up, whatever its answer."""
 REFUSED_S = 8.0
-"""A refusal that came later was no clean one. LangFlow's client of Valkey (redis-py 7.4) tries a refused connection three
-times more, up to 1, 2 and 4 s apart with jitter, and no setting of LangFlow's reaches that: 2.2 to 2.5 s were seen."""
+"""A refusal that came later was no clean one. LangFlow asks Valkey several times before it gives up, one after another, and
+until the checks have taken the dead server out each try costs up to 1 s: `timeout connect` of the node's own proxy."""
 IDEMPOTENT = ("ui", "api")
 """Classes that a client, or the balancer in its name, may repeat without harm."""
 RARE = ("login",)

@@ -80,7 +80,7 @@ class Config:
     """One node's configuration. `fence_request`: a file to ask systemd for a fence; "" = never."""
 
     node: str
-    listen_address: str
+    listen_addresses: tuple[str, ...]
     http_port: int
     members: tuple[Member, ...]
     agent_port: int
@@ -148,6 +148,7 @@ def _check_members(config: Config) -> None:
 
 
 def _check_addresses(config: Config) -> None:
-    places = [("listen_address", config.listen_address), ("etcd.address", config.etcd.address)]
+    places = [("listen_addresses", address) for address in config.listen_addresses]
+    places.append(("etcd.address", config.etcd.address))
     places += addresses(config.members)
     literal_addresses(places)

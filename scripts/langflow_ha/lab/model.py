@@ -17,6 +17,8 @@ GROUPS = ("balancer", "langflow", "etcd", "postgresql", "valkey", "minio")
 # User-mode Linux makes system calls slow: what LangFlow does at its start would take it minutes, and balancers
 # without LangFlow have nothing to balance.
 VM_GROUPS = ("etcd", "postgresql")
+MONITORS = 2
+"""Nodes of a standard lab that watch the others."""
 SHARED_GROUPS = tuple(group for group in GROUPS if group != "minio")
 SHARED_OWNER = 860
 """Number of the user and of the group that the shared directory belongs to."""
@@ -226,7 +228,11 @@ def _layout(topology: str, nodes: int, systems: Sequence[str]) -> list[_Place]:
         "vms": (VM_GROUPS, VM),
         "shared": (SHARED_GROUPS, CONTAINER),
     }.get(topology, (GROUPS, CONTAINER))
-    return [_Place(f"n{i}", system, groups, kind) for i, system in enumerate(wanted, start=1)]
+    watching = MONITORS if topology == "standard" else 0
+    return [
+        _Place(f"n{i}", system, (*groups, "monitoring") if i <= watching else groups, kind)
+        for i, system in enumerate(wanted, start=1)
+    ]
 
 
 def plan(

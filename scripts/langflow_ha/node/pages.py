@@ -37,8 +37,11 @@ class Listener:
         self._connections = 0
         self._loop = asyncio.new_event_loop()
 
-    def listen(self, address: str, port: int, handler: Handler) -> int:
-        """Bind a port before the thread runs (0 = any); the port. `OSError` when it is taken."""
+    def listen(self, address: str | Sequence[str], port: int, handler: Handler) -> int:
+        """Bind a port of one or more addresses before the thread runs (0 = any, of the first); the port.
+
+        Raises `OSError` when it is taken.
+        """
         server = self._loop.run_until_complete(
             asyncio.start_server(
                 self._guarded(handler), address, port, limit=_LONGEST_REQUEST, backlog=64
@@ -92,7 +95,7 @@ class PageServer(Listener, Generic[S]):
         """Show this from now on."""
         self.snapshot = snapshot
 
-    def serve(self, address: str, http_port: int) -> None:
+    def serve(self, address: str | Sequence[str], http_port: int) -> None:
         """Listen for HTTP and run the thread. Raises `OSError` when the port is taken."""
         self.http_port = self.listen(address, http_port, self._http)
         self.run()

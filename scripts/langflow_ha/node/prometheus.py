@@ -1,8 +1,11 @@
-"""Metrics in Prometheus' text format, all named `langflow_ha_…`. Pure."""
+"""Metrics in Prometheus' text format. What the kit tells of itself is named `langflow_ha_…`. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+Sample = tuple[str, Mapping[str, str], float]
+"""What follows the metric's name ("_bucket", ""), labels, value."""
 
 
 def page(lines: Iterable[str]) -> bytes:
@@ -12,28 +15,38 @@ def page(lines: Iterable[str]) -> bytes:
 
 def gauge(name: str, text: str, value: float) -> Iterator[str]:
     """Yield the lines of a gauge."""
-    yield from _one(name, "gauge", text, value)
+    yield from metric(f"langflow_ha_{name}", "gauge", text, [("", {}, value)])
 
 
 def counter(name: str, text: str, value: float) -> Iterator[str]:
     """Yield the lines of a counter."""
-    yield from _one(name, "counter", text, value)
-
-
-def _one(name: str, kind: str, text: str, value: float) -> Iterator[str]:
-    metric = f"langflow_ha_{name}"
-    yield from (f"# HELP {metric} {text}", f"# TYPE {metric} {kind}", f"{metric} {_number(value)}")
+    yield from metric(f"langflow_ha_{name}", "counter", text, [("", {}, value)])
 
 
 def family(
     name: str, kind: str, text: str, label: str, values: dict[str, bool] | dict[str, int]
 ) -> Iterator[str]:
     """Yield the lines of a metric that has one label, by the label's values."""
-    metric = f"langflow_ha_{name}"
-    yield from (f"# HELP {metric} {text}", f"# TYPE {metric} {kind}")
-    for key, value in sorted(values.items()):
-        yield f'{metric}{{{label}="{key}"}} {_number(value)}'
+    samples = [("", {label: key}, value) for key, value in sorted(values.items())]
+    yield from metric(f"langflow_ha_{name}", kind, text, samples)
+
+
+def metric(name: str, kind: str, text: str, samples: Iterable[Sample]) -> Iterator[str]:
+    """Yield the lines of any metric by its full name."""
+    yield from (f"# HELP {name} {text}", f"# TYPE {name} {kind}")
+    for suffix, labels, value in samples:
+        yield f"{name}{suffix}{_labels(labels)} {_number(value)}"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _number(value: float) -> str:
-    return f"{int(value)}" if isinstance(value, bool) else f"{value:g}"
+    return f"{int(value)}" if isinstance(value, int) else f"{value:.15g}"

@@ -55,6 +55,8 @@ class Config:
     """Where root's unit answers with this node's report."""
     alertmanagers: tuple[str, ...]
     """Base URLs; () when there is no alerting."""
+    alertmanager_credentials: str
+    """File with USER:PASSWORD for the Alertmanagers; "" when they ask for none."""
     ca_file: str
     """The site's CA, for Alertmanagers with https."""
     limits: Limits

@@ -157,7 +157,8 @@ def events(answers: Mapping[str, Answer]) -> tuple[Event, ...]:
 def firing(answers: Sequence[Any]) -> Alerting:
     """Return what fires by the lists of Alertmanagers (`GET /api/v2/alerts`), the gravest first.
 
-    Each alert once, also when every Alertmanager has it; without the silenced and the inhibited.
+    Each alert once, also when every Alertmanager has it; without the silenced and the inhibited, and without
+    what fires always, to show that alerts arrive (severity none).
     """
     found: dict[str, Alert] = {}
     told = (alert for answer in answers if isinstance(answer, list) for alert in answer)
@@ -165,6 +166,8 @@ def firing(answers: Sequence[Any]) -> Alerting:
         if alert.get("status", {}).get("state") != "active":
             continue
         labels, notes = alert.get("labels", {}), alert.get("annotations", {})
+        if labels.get("severity") == "none":
+            continue
         where = [labels[key] for key in ("node", "instance") if key in labels][:1]
         summary = str(notes.get("summary") or notes.get("description") or "")
         found[str(alert.get("fingerprint", len(found)))] = Alert(

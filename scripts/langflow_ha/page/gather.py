@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -74,8 +76,10 @@ async def own_report(config: Config) -> Answer:
     return _object(body) if body else "it runs, but its report is empty"
 
 
-async def http_get(config: Config, url: str) -> bytes:
+async def http_get(config: Config, url: str, credentials: str = "") -> bytes:
     """GET a URL; the body of a 200, else `OSError`, `ValueError` or `TimeoutError` with the reason.
+
+    `credentials` are USER:PASSWORD.
 
     In HTTP/1.0, whose answers are neither chunked nor kept alive.
     """
@@ -89,7 +93,12 @@ async def http_get(config: Config, url: str) -> bytes:
         except TimeoutError:
             raise TimeoutError(f"no connection in {limits.connect:g} s") from None
         try:
-            writer.write(f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
+            lines = [f"GET {parts.path} HTTP/1.0", f"Host: {parts.netloc}"]
+            if credentials:
+                lines.append(
+                    f"Authorization: Basic {base64.b64encode(credentials.encode()).decode()}"
+                )
+            writer.write("\r\n".join([*lines, "", ""]).encode())
             head, _, body = (await _all_of(reader)).partition(b"\r\n\r\n")
         finally:
             writer.transport.abort()
@@ -129,7 +138,15 @@ async def ask_alertmanagers(config: Config) -> Alerting:
     if not config.alertmanagers:
         return Alerting(configured=False)
     urls = [url.rstrip("/") + "/api/v2/alerts" for url in config.alertmanagers]
-    told = await asyncio.gather(*(http_get(config, url) for url in urls), return_exceptions=True)
+    try:
+        # At every question: a changed password needs no restart.
+        file = config.alertmanager_credentials
+        credentials = Path(file).read_text("utf-8").strip() if file else ""
+    except OSError as error:
+        return Alerting(configured=True, error=f"the password for the Alertmanagers: {error}")
+    told = await asyncio.gather(
+        *(http_get(config, url, credentials) for url in urls), return_exceptions=True
+    )
     lists: list[Sequence[Any]] = []
     errors = []
     for url, answer in zip(config.alertmanagers, told, strict=True):

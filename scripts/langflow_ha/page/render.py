@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
+from langflow_ha.node.prometheus import gauge
+from langflow_ha.node.prometheus import page as as_page
 from langflow_ha.page.assets import SCRIPT, STYLE
 from langflow_ha.page.model import Chip, Event, Layer, Level, Page
 from langflow_ha.status.model import as_data
@@ -41,6 +43,18 @@ def data(page: Page) -> bytes:
         "drills": None,
     }
     return json.dumps(told).encode()
+
+
+def metrics(page: Page) -> bytes:
+    """Return what alerts ask of the verdict, for Prometheus."""
+    verdict = page.cluster.verdict
+    return as_page(
+        [
+            *gauge("failover_possible", "1: any one node may be lost.", verdict.can_fail_over),
+            *gauge("broken", "1: something does not work now.", page.broken),
+            *gauge("status_warnings", "Number of warnings.", len(verdict.warnings)),
+        ]
+    )
 
 
 def _document(page: Page) -> Iterator[str]:

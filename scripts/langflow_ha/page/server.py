@@ -7,7 +7,7 @@ import json
 import threading
 import traceback
 
-from langflow_ha.node.pages import JSON, Listener, answer, read_request
+from langflow_ha.node.pages import JSON, TEXT, Listener, answer, read_request
 from langflow_ha.page import render
 from langflow_ha.page.assets import POLICY
 from langflow_ha.page.config import Config
@@ -78,4 +78,6 @@ class Server(Listener):
             return HTML, render.html(await self._page.get())
         if self._config.page and path == f"{_PAGE}status.json":
             return JSON, render.data(await self._page.get())
+        if self._config.page and path == "/metrics":
+            return TEXT, render.metrics(await self._page.get())
         return None

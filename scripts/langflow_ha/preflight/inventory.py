@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from langflow_ha.preflight.checks import (
     backups,
     certificates,
+    monitoring,
     names,
     secret_values,
     settings,
@@ -34,9 +35,10 @@ CHECKS: tuple[Check, ...] = (
     *storage.CHECKS,
     *secret_values.CHECKS,
     *certificates.CHECKS,
+    *monitoring.CHECKS,
 )
 
-NOTES = (storage.notes,)
+NOTES = (storage.notes, monitoring.notes)
 
 
 def _site_name(variables: Vars, specs: Specs) -> str:

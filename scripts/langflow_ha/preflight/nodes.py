@@ -54,6 +54,13 @@ PORTS: dict[str, tuple[Port, ...]] = {
     "postgresql": (Port(5432, OWN, ("patroni*.service",)), Port(8008, OWN, ("patroni*.service",))),
     "valkey": (Port(6379, OWN, _VALKEY), Port(26379, OWN, _VALKEY)),
     "minio": (Port(9000, OWN, ("minio.service",)),),
+    "monitoring": (
+        Port(9090, OWN, ("prometheus.service",)),
+        Port(9093, OWN, ("prometheus-alertmanager.service",)),
+        Port(9094, OWN, ("prometheus-alertmanager.service",)),
+        Port(9096, LOOPBACK, ("langflow-ha-prometheus-long.service",)),
+        Port(9115, LOOPBACK, ("prometheus-blackbox-exporter.service",)),
+    ),
     "nfs_server": (Port(2049, OWN, ("nfs-server.service",), in_kernel=True),),
 }
 """Every inner and outer port of the kit, by the component that opens it."""

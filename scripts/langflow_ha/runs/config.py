@@ -38,7 +38,7 @@ class Config:
     """One node's configuration."""
 
     node: str
-    listen_address: str
+    listen_addresses: tuple[str, ...]
     http_port: int
     members: tuple[Member, ...]
     """Every node that runs a health agent; the majority is counted over these."""
@@ -88,7 +88,8 @@ def parse(raw: object) -> Config:
     if config.node not in [host.name for host in config.langflows]:
         raise ConfigError("node", config.node, "must be one of the langflows")
     check_hosts("langflows", config.langflows, config.members)
-    literal_addresses([("listen_address", config.listen_address), *addresses(config.members)])
+    listening = [("listen_addresses", address) for address in config.listen_addresses]
+    literal_addresses([*listening, *addresses(config.members)])
     check_times(config.limits)
     if config.limits.retry < config.limits.call:
         raise ConfigError("limits.retry", config.limits.retry, "must not be below call")

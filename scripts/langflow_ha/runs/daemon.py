@@ -80,7 +80,7 @@ def run(config: Config, secrets: Secrets) -> None:
     daemon = Daemon(config, board, suspects, closer)
     pages = {b"/status": (JSON, status_json), b"/metrics": (TEXT, metrics_text)}
     server: PageServer[Snapshot] = PageServer(pages, boottime)
-    server.serve(config.listen_address, config.http_port)
+    server.serve(config.listen_addresses, config.http_port)
     start(all_probes, board, boottime)
 
     def step() -> str:

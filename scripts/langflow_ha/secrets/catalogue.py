@@ -53,6 +53,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "secret_langflow_superuser_password": lambda: password(24),
     "secret_haproxy_stats_password": password,
     "secret_status_page_password": lambda: password(24),
+    "secret_monitoring_password": lambda: password(24),
     "secret_backup_passphrase": lambda: password(40),
     "secret_backup_access_key": _access_key,
     "secret_backup_secret_key": lambda: password(40),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from langflow_ha.status.model import NodeStatus, Verdict
 
 CERTIFICATE_WARNING_DAYS = 30.0
-DISK_WARNING_PERCENT = 85.0
+DISK_WARNING_PERCENT = 80.0
 LOOK_S = 3600.0
 """The nodes look every ten minutes."""
 LAG_WARNING_BYTES = 64 * 1024 * 1024

@@ -45,18 +45,18 @@ if drive=$(cat $DIRECTORY/drive_emptied.path 2>/dev/null); then
   other=${drives%% *}
   absent() { find "$other" -name xl.meta -not -path '*/.minio.sys/*' -mmin +1 -printf '%P\\n' |
     while read -r object; do test -e "$drive/$object" || test ! -e "$other/$object" || echo "$object"; done | wc -l; }
-  for attempt in $(seq 60); do
+  for attempt in $(seq 120); do
     test -e "$drive/.minio.sys/format.json" && left=$(absent) && test "$left" = 0 && break
     sleep 2
   done
   if test "${left:-}" != 0; then
-    trouble="the empty drive was not filled again within two minutes; objects without a part on it: ${left:-all}"
+    trouble="the empty drive was not filled again within four minutes; objects without a part on it: ${left:-all}"
   fi
   rm -f $DIRECTORY/drive_emptied.path
 fi"""
 
 FAULTS: tuple[Fault, ...] = (
     lost("minio"),
-    Fault("drive_emptied", _EMPTIED, _FILLED, undo_s=150),
+    Fault("drive_emptied", _EMPTIED, _FILLED, undo_s=270),
     Fault("bit_rot", _BIT_ROT, _HEALED, undo_s=90),
 )

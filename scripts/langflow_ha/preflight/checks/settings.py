@@ -70,7 +70,8 @@ def versions(site: Site) -> Iterator[Problem]:
                 )
 
 
-def _bad_url(text: str) -> bool:
+def bad_url(text: str) -> bool:
+    """Tell whether a text is anything but a URL with http or https."""
     try:
         parts = urlsplit(text)
         return parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
@@ -86,9 +87,11 @@ def urls(site: Site) -> Iterator[Problem]:
         "http_proxy_url",
         "external_s3_endpoint",
         "backup_s3_endpoint",
+        "alert_slack_url",
+        "alert_deadman_url",
     ):
         value = site.value(name)
-        if value and _bad_url(value):
+        if value and bad_url(value):
             yield Problem(
                 "url",
                 name,

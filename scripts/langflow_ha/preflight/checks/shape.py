@@ -15,7 +15,17 @@ from langflow_ha.preflight.model import (
     whole,
 )
 
-GROUPS = ("cluster", "balancer", "langflow", "etcd", "postgresql", "valkey", "minio", "nfs_server")
+GROUPS = (
+    "cluster",
+    "balancer",
+    "langflow",
+    "etcd",
+    "postgresql",
+    "valkey",
+    "minio",
+    "nfs_server",
+    "monitoring",
+)
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 LARGEST_ETCD = 7

@@ -1,0 +1,21 @@
+"""The daemon's command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from langflow_ha.exporter import config, daemon
+from langflow_ha.node import command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon; returns the exit code."""
+    return command.main("langflow-ha-exporter", config.DEFAULT_PATH, config.load, _prepare, argv)
+
+
+def _prepare(settings: config.Config) -> Callable[[], None]:
+    # Not part of the check of the configuration: that is made before the secrets are on the node.
+    secrets = config.load_secrets(Path(settings.secrets))
+    return partial(daemon.run, settings, secrets)
