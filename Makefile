@@ -47,7 +47,7 @@ test-browser: setup-python setup-browser ## the status page in Chromium: half a 
 molecule: setup ## one molecule scenario in containers: make molecule S=cluster
 	@scripts/run-checks molecule $(S)
 
-test: setup setup-browser setup-promtool ## everything: lint, unit tests, the status page in a browser, every molecule scenario
+test: setup setup-browser setup-promtool ## everything, in two lanes: lint, tests and browser beside the scenario tiers, then cluster
 	@scripts/run-checks all
 
 demo: setup ## a cluster in containers on this machine, and a measured failover
