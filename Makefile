@@ -13,7 +13,7 @@ MINUTES ?= 30
 # 0: any.
 SEED ?= 0
 
-.PHONY: help setup setup-python setup-engine setup-browser setup-promtool lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle lock
+.PHONY: help setup setup-python setup-engine setup-browser setup-promtool lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ setup-browser:
 setup-promtool:
 	@scripts/bootstrap promtool
 
-lint: setup-python ## ansible-lint, yamllint, ruff, mypy
+lint: setup-python ## ansible-lint, yamllint, ruff, mypy, links of the handbook
 	@scripts/run-checks lint
 
 test-unit: setup-python setup-promtool ## unit tests: no containers, seconds
@@ -67,6 +67,9 @@ compare: setup ## the same faults against the plain recipe of tutorials
 
 bundle: setup ## build the artefacts that nodes install from
 	@langflow-ha bundle build
+
+docs: setup-python ## the handbook as a site, in .cache/handbook
+	@scripts/run-checks docs
 
 lock: setup-python ## lock requirements/*.in again
 	@for set in controller bundle; do uv pip compile --quiet --universal --python-version 3.11 \

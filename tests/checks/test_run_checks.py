@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from langflow_ha import ROOT
 
-TOOLS = ("yamllint", "ansible-lint", "ruff", "mypy", "pytest", "langflow-ha", "molecule")
+TOOLS = ("yamllint", "ansible-lint", "ruff", "mypy", "pytest", "langflow-ha", "molecule", "mkdocs")
 PATIENCE_S = 60
 
 
@@ -71,7 +71,7 @@ def test_the_drills_wait_for_all_that_needs_no_lab(checks: Checks, tmp_path: Pat
     checks.does("molecule", f"case $* in *tiers) touch {tmp_path}/tiers ;; esac")
     checks.does("pytest", f"case $* in *browser) {wait_until(tmp_path / 'tiers')} ;; esac")
     code, out = checks.run()
-    assert code == 0 and out.endswith("11 passed, 0 failed\n"), out
+    assert code == 0 and out.endswith("12 passed, 0 failed\n"), out
     assert checks.calls.read_text().splitlines()[-1].endswith("cluster")
     assert out.index("=== molecule tiers") < out.index("=== unit tests") < out.index("=== molecule cluster")  # fmt: skip
 
@@ -80,7 +80,7 @@ def test_a_failure_in_either_lane_is_shown_and_counted_once(checks: Checks) -> N
     checks.does("mypy", "echo 'x.py:1: error: wrong'; exit 1")
     checks.does("molecule", "case $* in *tiers) echo 'fatal: [n1]'; exit 2 ;; esac")
     code, out = checks.run()
-    assert code == 1 and out.endswith("9 passed, 2 failed\n"), out
+    assert code == 1 and out.endswith("10 passed, 2 failed\n"), out
     end = out[out.index("=== molecule cluster") :]
     assert end.count("error: wrong") == 1 and end.count("fatal: [n1]") == 1
 
