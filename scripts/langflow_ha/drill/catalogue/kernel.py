@@ -21,6 +21,8 @@ def _clock(id_: str, title: str, fault: str) -> Drill:
         profile="kernel",
         hold_s=40,
         hold_max_s=60,
+        # Putting a clock right is a step too, the other way; ttl and a fence's time tell what it did.
+        watch_s=40,
         prepare="own_clock",
     )
 
