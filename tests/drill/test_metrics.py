@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from dataclasses import replace
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 from langflow_ha.drill.metrics import exposition, file_name, number
 from langflow_ha.drill.model import Outcome
-from langflow_ha.drill.publish import write_metrics, write_page
+from langflow_ha.drill.publish import COLLECTED, send_metrics, write_metrics, write_page
 from langflow_ha.drill.record import Journal
 from langflow_ha.drill.series import TimedRecord
+from langflow_ha.status.remote import Completed, RemoteError, execute
+from langflow_ha.status.site import Node, Site
 
 GOOD = TimedRecord(
     "vip-power", "The VIP holder loses power", 1, "t", 1000.0, Outcome.PASSED,
@@ -101,3 +104,32 @@ def test_files_are_written_where_they_are_looked_for(tmp_path: Path) -> None:
     assert metrics.read_text().startswith("# HELP langflow_ha_drill_measured_seconds")
     assert write_page(journal, "demo") == tmp_path / "drills" / "report.html"
     assert "vip-power" in write_page(journal, "demo", tmp_path / "x.html").read_text()
+
+
+class Shell:
+    """Runs what is meant for a node in a directory of its own; n3 is away."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def run(self, node: Node, script: str, *, timeout: float = 20.0) -> Completed:
+        if node.name == "n3":
+            raise RemoteError("n3: no answer")
+        here = script.replace(COLLECTED, str(self.path / node.name))
+        return await execute(["/bin/bash", "-s"], here, timeout)
+
+
+def test_every_node_that_can_take_them_gets_the_metrics(tmp_path: Path) -> None:
+    (tmp_path / "n1").mkdir()
+    journal = Journal(tmp_path / "records")
+    journal.add(GOOD)
+    nodes = tuple(
+        Node(name, "192.0.2.1", "192.0.2.1", frozenset({"cluster"}), ("ssh",), False)
+        for name in ("n1", "n2", "n3")
+    )
+    site = Site("blue", tmp_path, nodes, "", "", "", None, "", {}, False, "active_active", None)
+    missing = asyncio.run(send_metrics(journal, site, Shell(tmp_path)))  # type: ignore[arg-type]
+    assert set(missing) == {"n2", "n3"} and "No such file" in missing["n2"]
+    (file,) = (tmp_path / "n1").iterdir()
+    assert file.name == "langflow_ha_drill_blue.prom"
+    assert file.read_text() == exposition(journal.read(), "blue")

@@ -101,3 +101,32 @@ def test_a_move_that_cannot_be_is_refused(
     out = switchover(world, what)
     assert world.code != 0 and words in out, out
     assert world.log == []
+
+
+OUT = 'node="n1"; alertname=~"LangflowFailoverImpossible|LangflowStoreDegraded|LangflowQueueUnreplicated"'
+RESTARTED = 'alertname=~"LangflowHealthCheckFailing|LangflowTargetDown|LangflowUnitFailed|LangflowFailoverImpossible"'
+
+
+def test_nobody_is_called_for_a_node_that_is_out_until_it_is_back(world: World) -> None:
+    maintenance(world, "n1", "on")
+    # By the Alertmanager that stays.
+    assert world.silences == [f"silence 192.0.2.12 maintenance of n1 4h {OUT}"]
+    maintenance(world, "n1", "off")
+    assert world.silences[1:] == ["lift 192.0.2.12 maintenance of n1"]
+
+
+def test_a_move_is_silent_until_it_is_over(world: World) -> None:
+    switchover(world, "switchover_what=vip")
+    assert world.silences == [
+        f"silence 192.0.2.11 switchover 10m {RESTARTED}",
+        "lift 192.0.2.11 switchover",
+    ]
+
+
+@pytest.mark.parametrize("nobody", ["there is none", "none answers"])
+def test_work_goes_on_without_an_alertmanager(tmp_path: Path, nobody: str) -> None:
+    world = World(tmp_path, monitoring=() if nobody == "there is none" else ("n2",))
+    world.make()
+    world.unasked = ("n2",)
+    out = switchover(world, "switchover_what=vip")
+    assert (world.code, world.silences) == (0, []), out

@@ -35,6 +35,11 @@ def test_a_roll_takes_one_node_after_the_other_and_the_holder_last(world: World)
     assert [line.split()[0] for line in changing] == ["n2"] * 8 + ["n1"] * 8
     assert "langflow migrate" not in " ".join(world.log)
     assert "one node after the other" in out
+    assert [line.split(" alertname")[0] for line in world.silences] == [
+        "silence 192.0.2.11 upgrade 2h",
+        "lift 192.0.2.11 upgrade",
+    ]
+    assert "LangflowApiTimeout" not in world.silences[0], "users are to notice nothing"
 
     (world.path / "log").write_text("")
     out = world.run("upgrade.yml")
@@ -98,6 +103,7 @@ def test_a_stop_stops_all_before_it_migrates_once_and_starts_all(world: World) -
         *["verify flow"] * 2,
     ]
     assert "forbids two versions beside each other: abc (Drop it): drop column" in out
+    assert "LangflowApiTimeout" in world.silences[0] and world.silences[-1].startswith("lift")
     for node in NODES:
         record = json.loads((world.path / "nodes" / node / "upgrade.json").read_text())
         assert record["version"] == OLD and record["schema"] == ["old"] and record["backup"] == "B1"
@@ -134,6 +140,8 @@ def test_a_node_that_is_lost_in_a_stop_does_not_leave_the_others_stopped(
         for n in NODES
         if world.calls(n, "langflow")[-2:] == ["langflow go_back", "langflow start"]
     ]
+    left = {"n1": "192.0.2.11", "n2": "192.0.2.12"}[returned[0]]
+    assert world.silences[-1] == f"lift {left} upgrade", "by an Alertmanager that is left"
     assert len(returned) == 1 and world.versions()[NODES.index(returned[0])] == OLD
 
 

@@ -22,6 +22,7 @@ ENTRIES = {
     "postgresql": ("databases", "hand_over"),
     "valkey": ("hand_over",),
     "keepalived": ("locate", "restart"),
+    "alertmanager": ("silence", "lift"),
     "restore": tuple(p.stem for p in (ROOT / "roles/restore/tasks").glob("*.yml")),
 }
 DOES = {
@@ -34,6 +35,8 @@ DOES = {
 DETAIL = {
     "postgresql hand_over": " {{ postgresql_successor | default('') }}",
     "haproxy": " {{ balancer }}",
+    "alertmanager silence": " {{ alertmanager_address }} {{ alertmanager_silence_name }} {{ alertmanager_silence_duration }} {{ alertmanager_silence_matchers | flatten | join('; ') }}",
+    "alertmanager lift": " {{ alertmanager_address }} {{ alertmanager_silence_name }}",
     "restore main": " {{ restore_what }} {{ restore_type }} {{ restore_target }} {{ restore_backup }} {{ restore_confirm }}",
 }
 
@@ -51,6 +54,9 @@ class World:
     backups: str = '{"refusals": []}'
     traffic: dict[str, str] = field(default_factory=dict)
     """What the balancers say of a node's LangFlow."""
+    monitoring: tuple[str, ...] = NODES
+    unasked: tuple[str, ...] = ()
+    """Nodes that `langflow-ha status` could not ask."""
     point: str = '{"point": "\'"$2"\'", "backup": "B1"}'
     fails: str = ""
     """`node role entry` of the call that fails; `any` is any node."""
@@ -75,7 +81,8 @@ class World:
             "n1": {"upgrade_vip": "127.0.0.1", "cluster_address": "192.0.2.11"},
             "n2": {"upgrade_vip": "192.0.2.1", "cluster_address": "192.0.2.12"},
         }
-        groups = ("cluster", "langflow", "balancer", "postgresql", "valkey")
+        groups = ("cluster", "langflow", "balancer", "postgresql", "valkey", "monitoring")
+        members = {"cluster": hosts, "monitoring": {name: {} for name in self.monitoring}}
         inventory = {
             "all": {
                 "vars": {
@@ -86,7 +93,7 @@ class World:
                     "backup_target": "directory",
                 },
                 "children": {
-                    g: {"hosts": hosts if g == "cluster" else {name: {} for name in hosts}} for g in groups},
+                    g: {"hosts": members.get(g, {name: {} for name in hosts})} for g in groups},
             }
         }  # fmt: skip
         (self.path / "hosts.yml").write_text(yaml.safe_dump(inventory))
@@ -110,7 +117,14 @@ class World:
                     "valkey_masters": ["n2"],
                     "synchronous_standbys": ["n2"],
                 },
-                "nodes": [{"name": n, "traffic": self.traffic.get(n, "UP")} for n in NODES],
+                "nodes": [
+                    {
+                        "name": n,
+                        "traffic": self.traffic.get(n, "UP"),
+                        "error": "no answer" if n in self.unasked else "",
+                    }
+                    for n in NODES
+                ],
             }
         )
         self._tool(
@@ -226,6 +240,16 @@ class World:
 
     @property
     def log(self) -> list[str]:
+        """What was called, in this order, besides silences."""
+        return [line for line in self._lines if " alertmanager " not in line]
+
+    @property
+    def silences(self) -> list[str]:
+        """What Alertmanager was told: entry, address, name of the work, and for a silence how long and which alerts."""
+        return [line.split(" alertmanager ")[1] for line in self._lines if " alertmanager " in line]
+
+    @property
+    def _lines(self) -> list[str]:
         return (self.path / "log").read_text().splitlines()
 
     def calls(self, node: str, *roles: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
+from langflow_ha import ROOT
 from langflow_ha.lab.engine import Engine
 from langflow_ha.lab.model import Lab, NodeSpec
 
@@ -147,6 +150,32 @@ def test_runs_are_counted_by_flow(client: httpx.Client, watching: list[NodeSpec]
     assert (
         float(_ask(client, watching[0], "max(langflow_exporter_look_seconds)")[0]["value"][1]) < 1
     )
+
+
+DASHBOARDS = sorted((ROOT / "roles/grafana/files/dashboards").glob("*.yml"))
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_of_a_dashboard_has_something_to_show(
+    client: httpx.Client, watching: list[NodeSpec], dashboard: Any
+) -> None:
+    """Those that may rightly be empty say when; they have to be answered all the same."""
+    described = yaml.safe_load(dashboard.read_text("utf-8"))
+
+    def empty() -> list[str]:
+        return [
+            f"{panel['title']}: {expression}"
+            for row in described["rows"]
+            for panel in row["panels"]
+            for expression in panel["queries"].values()
+            # A choice of "all", as Grafana would write it.
+            if not _ask(client, watching[0], re.sub(r"\$\w+", ".*", expression))
+            and "empty" not in panel
+        ]
+
+    # Rates need two samples, recorded series a minute.
+    _eventually(90, lambda: not empty())
+    assert empty() == []
 
 
 def test_recorded_series_are_kept_for_long(watching: list[NodeSpec]) -> None:

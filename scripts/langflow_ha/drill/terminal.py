@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import typer
 from langflow_ha import terminal
 from langflow_ha.drill import record
 from langflow_ha.drill.model import Outcome, Record
-from langflow_ha.drill.publish import write_metrics, write_page
+from langflow_ha.drill.publish import send_metrics, write_metrics, write_page
+from langflow_ha.status.remote import SshRemote
 from langflow_ha.status.site import Site
 
 console = terminal.console()
@@ -68,3 +70,5 @@ def publish(site: Site, journal: record.Journal, textfile: Path | None) -> None:
             write_metrics(journal, site.name, textfile)
     except OSError as error:
         typer.secho(f"warning: not written: {error}", fg="yellow", err=True)
+    for node, why in asyncio.run(send_metrics(journal, site, SshRemote())).items():
+        typer.secho(f"warning: {node} has not got the metrics: {why}", fg="yellow", err=True)
