@@ -24,6 +24,7 @@ WITHOUT_SERVICE = {
         "maintenance",
         "preflight",
         "restore",
+        "rotate_secrets",
         "switchover",
         "tls",
         "upgrade",

@@ -8,6 +8,12 @@ import binascii
 PREVIOUS = "previous_"
 """Before the name of a secret: what it was until another value was taken over."""
 
+FORMER = "_former"
+"""Behind a name: the value that is still accepted beside the new one, while a rotation is under way."""
+
+DATABASE_LOGIN = "database_login"
+"""Role that LangFlow logs in to the database with; each rotation takes the next one."""
+
 
 def is_fernet_key(value: str) -> bool:
     """Tell whether LangFlow can use the text as its secret key: 32 bytes in URL-safe base64.

@@ -64,8 +64,19 @@ GENERATORS: dict[str, Callable[[], str]] = {
 
 TOGETHER: tuple[frozenset[str], ...] = (
     frozenset({"secret_object_store_access_key", "secret_object_store_secret_key"}),
+    frozenset({"secret_backup_access_key", "secret_backup_secret_key"}),
 )
 """Secrets that are only rotated together: with a new name too, the old pair works until all clients have the new one."""
+
+
+SHORT = {
+    # LangFlow's own superuser is the one people ask for; PostgreSQL's has to be named in full.
+    "superuser": "langflow_superuser",
+    "database": "langflow_database",
+    "store": "object_store_secret",
+    "backup": "backup_secret",
+}
+"""What people call a secret → its name without `secret_` and its ending."""
 
 
 def rotated_together(names: Sequence[str]) -> list[str]:
@@ -85,12 +96,10 @@ def full_name(name: str) -> str:
     if name in GENERATORS:
         return name
     wanted = name.replace("-", "_")
+    wanted = SHORT.get(wanted, wanted)
     for exact in (f"secret_{wanted}", f"secret_{wanted}_password", f"secret_{wanted}_key"):
         if exact in GENERATORS:
             return exact
-    # LangFlow's own superuser is the one people ask for; PostgreSQL's has to be named in full.
-    if wanted == "superuser":
-        return "secret_langflow_superuser_password"
     fitting = [candidate for candidate in GENERATORS if wanted in candidate]
     if len(fitting) == 1:
         return fitting[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -12,6 +12,13 @@ import yaml
 from langflow_ha.preflight.secret_forms import PREVIOUS
 from langflow_ha.secrets.catalogue import full_name, rotated_together
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths, set_secret
+from langflow_ha.secrets.rotation import (
+    RotationError,
+    all_rotatable,
+    forget,
+    read_pending,
+    rotate_secrets,
+)
 from langflow_ha.secrets.vault import Vault, VaultError
 
 app = typer.Typer(
@@ -31,11 +38,11 @@ PasswordOption = Annotated[
 ]
 
 
-def _site_name(inventory: Path) -> str:
-    """Return `site_name` of the inventory, "langflow" when it sets none."""
+def _settings(inventory: Path) -> dict[str, Any]:
+    """Return what the inventory sets for all hosts, as it is written there."""
     main = inventory / "group_vars" / "all" / "main.yml"
     values = yaml.safe_load(main.read_text("utf-8")) if main.exists() else None
-    return str((values or {}).get("site_name", "langflow"))
+    return dict(values or {})
 
 
 def _fail(message: str) -> typer.Exit:
@@ -52,7 +59,9 @@ def init(
     ] = "",
     rotate: Annotated[
         list[str] | None,
-        typer.Option(help="Give this secret a new value (repeatable); all others are kept."),
+        typer.Option(
+            help="Give this secret another value at once (repeatable): for a site that does not run yet."
+        ),
     ] = None,
     create_vault_password_file: Annotated[
         bool, typer.Option(help="Make the vault password file (0600) when it does not exist.")
@@ -63,7 +72,7 @@ def init(
         names = rotated_together([full_name(name) for name in rotate or []])
         if create_vault_password_file and create_password_file(vault_password_file):
             typer.echo(f"made {vault_password_file}: keep a copy, without it the vault stays shut")
-        site = site_name or _site_name(inventory)
+        site = site_name or str(_settings(inventory).get("site_name", "langflow"))
         outcome = init_secrets(inventory, vault_password_file, site, names)
     except (VaultError, NotADirectoryError, KeyError) as error:
         raise _fail(str(error.args[0])) from error
@@ -132,3 +141,53 @@ def set_(
         typer.echo(f"{vault_file}: {variable} set, the old value kept as {PREVIOUS}{variable}")
     else:
         typer.echo(f"{vault_file}: {variable} has this value already")
+
+
+@app.command()
+def rotate(
+    inventory: InventoryOption,
+    vault_password_file: PasswordOption,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Secrets, in full or short: database, valkey, store, superuser, …"),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every secret that can change under load.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only say what would change.")] = False,
+) -> None:
+    """Give secrets of a running site new values; playbooks/rotate_secrets.yml then brings them to the nodes.
+
+    Until that has ended, the nodes accept the old values too. Without a name: say which rotation has not ended.
+    """
+    try:
+        if not names and not every:
+            unfinished = read_pending(inventory, vault_password_file)
+            typer.echo(
+                f"not ended: {', '.join(unfinished)}; run playbooks/rotate_secrets.yml"
+                if unfinished
+                else "no rotation is under way"
+            )
+            return
+        settings = _settings(inventory)
+        wanted = all_rotatable(settings) if every else [full_name(name) for name in names or []]
+        rotation = rotate_secrets(inventory, vault_password_file, wanted, settings, dry_run=check)
+    except (VaultError, RotationError, KeyError) as error:
+        raise _fail(str(error.args[0])) from error
+    would = "would get a new value" if check else "new value"
+    for name in rotation.names:
+        typer.echo(f"{name}: {would}")
+    if not check:
+        typer.echo(f"next: ansible-playbook -i {inventory} playbooks/rotate_secrets.yml")
+
+
+@app.command("forget")
+def forget_(inventory: InventoryOption, vault_password_file: PasswordOption) -> None:
+    """Take the former values out of the vault. The playbook does it once no node accepts them any more."""
+    try:
+        names = forget(inventory, vault_password_file)
+    except VaultError as error:
+        raise _fail(str(error.args[0])) from error
+    typer.echo(
+        f"changed: forgot the former values of {', '.join(names)}" if names else "nothing to forget"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,13 @@ def _string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _string)
 
 
-def _dump(values: dict[str, Any]) -> str:
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, width=1 << 16)
+def dump(values: Mapping[str, Any]) -> str:
+    """Return the variables as YAML, PEM texts as literal blocks."""
+    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, width=1 << 16)
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Tell whether a secret is not set or still a placeholder."""
     return not value or (isinstance(value, str) and PLACEHOLDER in value)
 
 
@@ -92,12 +94,12 @@ def init_secrets(
     vault = Vault(vault_file, vault_password_file)
     present = vault.read()
 
-    rotated = [name for name in GENERATORS if name in rotate and not _is_missing(present.get(name))]
-    created = [name for name in GENERATORS if _is_missing(present.get(name))]
+    rotated = [name for name in GENERATORS if name in rotate and not is_missing(present.get(name))]
+    created = [name for name in GENERATORS if is_missing(present.get(name))]
     fresh = {name: GENERATORS[name]() for name in GENERATORS if name in created or name in rotated}
     merged = {**present, **fresh}
     if fresh or not vault.is_encrypted():
-        vault.write_text(HEADER + _dump(merged))
+        vault.write_text(HEADER + dump(merged))
     elif vault_file.stat().st_mode & 0o077:
         vault_file.chmod(0o600)
 
@@ -106,7 +108,7 @@ def init_secrets(
     certificate = str((existing or {}).get("tls_ca_certificate", ""))
     if not certificate_fits_key(certificate, merged[CA_KEY]):
         certificate = authority_certificate(merged[CA_KEY], site_name)
-        text = CA_HEADER + _dump({"tls_ca_certificate": certificate})
+        text = CA_HEADER + dump({"tls_ca_certificate": certificate})
         write_private(ca_file, text.encode("utf-8"), mode=0o644)
         certificate_written = True
 
@@ -139,6 +141,6 @@ def set_secret(
     old = present.get(name)
     if value == old:
         return False
-    kept = {} if _is_missing(old) else {PREVIOUS + name: old}
-    vault.write_text(HEADER + _dump({**present, name: value, **kept}))
+    kept = {} if is_missing(old) else {PREVIOUS + name: old}
+    vault.write_text(HEADER + dump({**present, name: value, **kept}))
     return True

@@ -15,7 +15,7 @@ from langflow_ha.preflight.model import (
     convert,
     listing,
 )
-from langflow_ha.preflight.secret_forms import PREVIOUS
+from langflow_ha.preflight.secret_forms import DATABASE_LOGIN, FORMER, PREVIOUS
 
 # Variables that people bring from other kits or from LangFlow's own documentation.
 REMOVED = {
@@ -98,6 +98,8 @@ def unknown(site: Site) -> Iterator[Problem]:
         if name in site.known or name in MAGIC or name.startswith(FOREIGN):
             continue
         if name.removeprefix(PREVIOUS) in site.specs.secrets:
+            continue
+        if name.removesuffix(FORMER) in {*site.specs.secrets, DATABASE_LOGIN}:
             continue
         where = "" if len(hosts) == len(site.hosts) else f" (set for {listing(hosts)})"
         close = get_close_matches(name, site.known, n=1, cutoff=0.75)
