@@ -23,6 +23,8 @@ WITHOUT_SERVICE = {
         "drill",
         "maintenance",
         "preflight",
+        "removal",
+        "replacement",
         "restore",
         "switchover",
         "tls",

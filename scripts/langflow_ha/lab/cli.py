@@ -142,6 +142,16 @@ def power_on(
 
 
 @app.command()
+def replace(
+    nodes: Annotated[list[str], typer.Argument(help="Names of nodes.")], name: NameOption = "demo"
+) -> None:
+    """Lose nodes with their disks, and put empty machines of the same names and addresses in their places."""
+    with _errors():
+        lab = service.load(name)
+        service.replace(lab, service.select(lab, nodes, every=False), _say)
+
+
+@app.command()
 def wait(
     name: NameOption = "demo",
     timeout: Annotated[

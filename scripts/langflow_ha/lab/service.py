@@ -110,6 +110,27 @@ def up(lab: Lab, say: Say) -> None:
     wait(lab, say)
 
 
+def replace(lab: Lab, nodes: Iterable[NodeSpec], say: Say) -> None:
+    """Lose nodes with all that is on their disks, and put new, empty machines in their places.
+
+    Names, addresses and SSH host keys stay; a real machine would come with a host key of its own.
+    """
+    engine = Engine()
+    lost = list(nodes)
+    running = engine.states(lab.name)
+    for node in lost:
+        if node.container in running:
+            engine.run("rm", "--force", "--volumes", node.container)
+        if disk.exists(lab, node):
+            disk.remove(engine, lab, node, image.ensure(engine, node.os, say))
+        say(f"{node.name} is lost, with its disks")
+    _provide_disks(engine, lab, engine.states(lab.name), say)
+    for node in lost:
+        _create(engine, lab, node, say)
+        engine.run("start", node.container)
+    wait(lab, say)
+
+
 def down(name: str, say: Say) -> None:
     """Remove a lab's containers, network and directory. Images and artefacts stay."""
     engine = Engine()
