@@ -23,6 +23,8 @@ WITHOUT_SERVICE = {
         "drill",
         "maintenance",
         "preflight",
+        "removal",
+        "replacement",
         "restore",
         "rotate_secrets",
         "switchover",

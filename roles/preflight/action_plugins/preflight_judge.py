@@ -12,6 +12,7 @@ from ansible.utils.display import Display
 # Works from a bare checkout too, where the package is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
+from langflow_ha.preflight import members
 from langflow_ha.preflight.artefacts import manifest_problems
 from langflow_ha.preflight.gather import plain
 from langflow_ha.preflight.nodes import from_result, problems
@@ -19,7 +20,7 @@ from langflow_ha.preflight.report import count, lines
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Fails with every problem of the nodes in the play; reads the registered `observed` of each."""
+    """Fails with every problem of the nodes in the play; reads the registered `observed` and `told` of each."""
 
     _supports_check_mode = True
     _requires_connection = False
@@ -35,6 +36,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         complete = set(task_vars["groups"].get("balancer", [])) <= set(hosts)
         skip = self._task.args.get("skip") or []
         found = problems(nodes, complete=complete, skip=skip)
+        told = {host: plain(hostvars[host].get(self._task.args["told"], {})) for host in hosts}
+        known = (plain(self._task.args[name]) for name in ("members", "removed", "leaving"))
+        found += members.problems(members.from_results(told, *known), skip)
         for manifest in self._task.args.get("manifests") or []:
             found += manifest_problems(Path(str(manifest)))
         if not found:

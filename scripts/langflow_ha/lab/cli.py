@@ -142,6 +142,33 @@ def power_on(
 
 
 @app.command()
+def add(name: NameOption = "demo") -> None:
+    """Put one more node into a lab of topology standard: a balancer with LangFlow and a database."""
+    with _errors():
+        service.add(service.load(name), _say)
+
+
+@app.command()
+def remove(
+    node: Annotated[str, typer.Argument(help="The node that was added last.")],
+    name: NameOption = "demo",
+) -> None:
+    """Take a node that was added out of the lab and its inventory, with its disks."""
+    with _errors():
+        service.remove(service.load(name), node, _say)
+
+
+@app.command()
+def replace(
+    nodes: Annotated[list[str], typer.Argument(help="Names of nodes.")], name: NameOption = "demo"
+) -> None:
+    """Lose nodes with their disks, and put empty machines of the same names and addresses in their places."""
+    with _errors():
+        lab = service.load(name)
+        service.replace(lab, service.select(lab, nodes, every=False), _say)
+
+
+@app.command()
 def wait(
     name: NameOption = "demo",
     timeout: Annotated[

@@ -95,6 +95,15 @@ def attach(engine: Engine, lab: Lab, nodes: Iterable[NodeSpec], image: str) -> N
         _in_helper(engine, lab.directory, image, _ATTACH, names)
 
 
+def remove(engine: Engine, lab: Lab, node: NodeSpec, image: str) -> None:
+    """Throw a disk away, once the container that had it mounted is gone."""
+    if not exists(lab, node):
+        return
+    engine.run("volume", "rm", volume(node))
+    _in_helper(engine, lab.directory, image, _DETACH, [node.name])
+    _file(lab, node).unlink()
+
+
 def detach(engine: Engine, directory: Path, say: Callable[[str], None]) -> None:
     """Take the devices of a lab's disks away; those in use go with their containers."""
     names = [file.stem for file in _disks(directory).glob("*.ext4")]

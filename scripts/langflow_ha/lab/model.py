@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ MEMORY, LEAST_MEMORY = 1536, 256
 """MiB of a VM: what it gets, and the least."""
 BACKUPS = "/srv/langflow-backup"
 """Where storage that is no node's own is mounted on every node, as a filer would be."""
+ADDED_GROUPS = ("balancer", "langflow", "postgresql")
+"""What a further node is: voters and stores keep their number."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -235,6 +237,48 @@ def _layout(topology: str, nodes: int, systems: Sequence[str]) -> list[_Place]:
     ]
 
 
+def _spec(
+    lab: str,
+    network: ipaddress.IPv4Network,
+    network6: ipaddress.IPv6Network,
+    index: int,
+    place: _Place,
+    memory: int,
+) -> NodeSpec:
+    host = FIRST_NODE + index
+    return NodeSpec(
+        name=place.name,
+        os=place.os,
+        groups=place.groups,
+        container=f"lfha-{lab}-{place.name}",
+        address=str(network.network_address + host),
+        # The same digits as in IPv4: …::11 belongs to .11, whatever the base.
+        address6=str(network6.network_address + int(str(host), 16)),
+        kind=place.kind,
+        memory=memory if place.kind == VM else 0,
+    )
+
+
+def with_added_node(lab: Lab) -> Lab:
+    """Return a lab with one container more, of the groups that may grow; LabError where nothing can be added."""
+    if lab.topology != "standard":
+        raise LabError(
+            f"lab {lab.name} is of topology {lab.topology!r}; nodes are added to 'standard'"
+        )
+    index = len(lab.nodes)
+    place = _Place(f"n{index + 1}", lab.nodes[0].os, ADDED_GROUPS)
+    networks = ipaddress.IPv4Network(lab.subnet), ipaddress.IPv6Network(lab.subnet6)
+    return replace(lab, nodes=(*lab.nodes, _spec(lab.name, *networks, index, place, memory=0)))
+
+
+def without_node(lab: Lab, name: str) -> Lab:
+    """Return a lab without a node that was added: the last one; LabError for another."""
+    node = lab.node(name)
+    if node is not lab.nodes[-1] or node.groups != ADDED_GROUPS:
+        raise LabError(f"{name} was not added last; `lab replace` loses a node, `lab down` all")
+    return replace(lab, nodes=lab.nodes[:-1])
+
+
 def plan(
     name: str,
     topology: str = "standard",
@@ -265,20 +309,7 @@ def plan(
     for index, place in enumerate(_layout(topology, nodes, systems)):
         if place.os not in RELEASES:
             raise LabError(f"--os {place.os!r}: there are {', '.join(RELEASES)}")
-        host = FIRST_NODE + index
-        specs.append(
-            NodeSpec(
-                name=place.name,
-                os=place.os,
-                groups=place.groups,
-                container=f"lfha-{name}-{place.name}",
-                address=str(network.network_address + host),
-                # The same digits as in IPv4: …::11 belongs to .11, whatever the base.
-                address6=str(network6.network_address + int(str(host), 16)),
-                kind=place.kind,
-                memory=memory if place.kind == VM else 0,
-            )
-        )
+        specs.append(_spec(name, network, network6, index, place, memory))
     return Lab(
         name=name,
         topology=topology,

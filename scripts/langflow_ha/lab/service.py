@@ -11,7 +11,17 @@ from pathlib import Path
 
 from langflow_ha.lab import container, disk, image, inventory, vm, vm_image
 from langflow_ha.lab.engine import Engine
-from langflow_ha.lab.model import CONTAINER, LABS, VM, Lab, LabError, NodeSpec, from_info
+from langflow_ha.lab.model import (
+    CONTAINER,
+    LABS,
+    VM,
+    Lab,
+    LabError,
+    NodeSpec,
+    from_info,
+    with_added_node,
+    without_node,
+)
 
 Say = Callable[[str], None]
 
@@ -106,7 +116,51 @@ def up(lab: Lab, say: Say) -> None:
         else:
             say(f"{node.name} is running ({node.address})")
     inventory.write(lab, say)
-    file.write_text(json.dumps(lab.info(), indent=2) + "\n", "utf-8")
+    _note(lab)
+    wait(lab, say)
+
+
+def _lose(engine: Engine, lab: Lab, node: NodeSpec, say: Say) -> None:
+    if node.container in engine.states(lab.name):
+        engine.run("rm", "--force", "--volumes", node.container)
+    if disk.exists(lab, node):
+        disk.remove(engine, lab, node, image.ensure(engine, node.os, say))
+    say(f"{node.name} is lost, with its disks")
+
+
+def add(lab: Lab, say: Say) -> None:
+    """Put one more node into the lab and its inventory; the playbooks deploy it."""
+    larger = with_added_node(lab)
+    _note(larger)
+    up(larger, say)
+
+
+def remove(lab: Lab, name: str, say: Say) -> None:
+    """Take the node that was added last out of the lab and its inventory, with its disks."""
+    smaller = without_node(lab, name)
+    _lose(Engine(), lab, lab.node(name), say)
+    _note(smaller)
+    inventory.write(smaller, say)
+
+
+def _note(lab: Lab) -> None:
+    """Write down what the lab is."""
+    (lab.directory / "lab.json").write_text(json.dumps(lab.info(), indent=2) + "\n", "utf-8")
+
+
+def replace(lab: Lab, nodes: Iterable[NodeSpec], say: Say) -> None:
+    """Lose nodes with all that is on their disks, and put new, empty machines in their places.
+
+    Names, addresses and SSH host keys stay; a real machine would come with a host key of its own.
+    """
+    engine = Engine()
+    lost = list(nodes)
+    for node in lost:
+        _lose(engine, lab, node, say)
+    _provide_disks(engine, lab, engine.states(lab.name), say)
+    for node in lost:
+        _create(engine, lab, node, say)
+        engine.run("start", node.container)
     wait(lab, say)
 
 

@@ -26,6 +26,8 @@ GROUPS = (
     "nfs_server",
     "monitoring",
 )
+REMOVED = "removed"
+"""Hosts that are to leave, dead or alive, until they have left."""
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 LARGEST_ETCD = 7
@@ -62,7 +64,16 @@ def membership(site: Site) -> Iterator[Problem]:
                     "configuration and no firewall",
                     f"add {host} to the group cluster",
                 )
-    for group in sorted(set(site.groups) - {*GROUPS, "all", "ungrouped"}):
+    for group in GROUPS:
+        for host in set(site.members(group)) & set(site.members(REMOVED)):
+            yield Problem(
+                "membership",
+                f"group {REMOVED}",
+                host,
+                f"{host} is to leave, and in {group} too",
+                f"take {host} out of every other group; is it to stay, out of {REMOVED}",
+            )
+    for group in sorted(set(site.groups) - {*GROUPS, REMOVED, "all", "ungrouped"}):
         close = get_close_matches(group, GROUPS, n=1, cutoff=0.75)
         if close and not site.members(close[0]):
             yield Problem(
