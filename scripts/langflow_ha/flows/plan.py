@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from langflow_ha.flows.documents import differences, normalized, variables
 from langflow_ha.flows.model import Flow, State, Step, Tree
-
-CANARY = UUID("6d0f5a5e-5f5e-4a58-9d3b-0f2c6a1e7b11")
-"""Namespace of the canaries' ids: a canary left behind by a run that was cut off is the same one in the next."""
 
 
 def steps(tree: Tree, live: Mapping[str, Flow]) -> list[Step]:
@@ -54,10 +52,15 @@ def refusals(
     return found
 
 
+def canary_id(flow: str) -> str:
+    """Return the id of a flow's canary: the same every time. LangFlow 1.13 takes no UUID of version 5, which is made for that."""
+    return str(UUID(bytes=hashlib.sha256(f"canary of {flow}".encode()).digest()[:16], version=4))
+
+
 def canary(flow: Flow, project: str) -> Flow:
     """Return a copy that can stand beside the flow: another id and name, and no address of its own."""
     document: dict[str, Any] = normalized(flow.document)
     for key in ("endpoint_name", "mcp_enabled", "action_name", "action_description", "locked"):
         document.pop(key, None)
-    document |= {"id": str(uuid5(CANARY, flow.id)), "name": f"canary of {flow.name}"}
+    document |= {"id": canary_id(flow.id), "name": f"canary of {flow.name}"}
     return replace(flow, project=project, document=document)
