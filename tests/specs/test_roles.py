@@ -21,6 +21,7 @@ WITHOUT_SERVICE = {
     *(
         "adopt",
         "drill",
+        "flows",
         "maintenance",
         "preflight",
         "removal",
