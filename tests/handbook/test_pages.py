@@ -11,6 +11,7 @@ from langflow_ha.reference.ports import ports
 
 PARTS = {
     "preflight_inventory",
+    "reload_certificates",
     "restart_marked",
     "restore_swap",
     "upgrade_back",
