@@ -49,10 +49,11 @@ def write(directory: Path, *flows: Flow, smoke: str = "") -> Path:
 class FakeLangflow(Langflow):
     """Keeps what it is given; flows whose name is in `broken` do not run."""
 
-    def __init__(self, *flows: Flow, broken: tuple[str, ...] = ()) -> None:
+    def __init__(self, *flows: Flow, broken: tuple[str, ...] = (), stuck: bool = False) -> None:
         super().__init__("http://192.0.2.1", "admin")
         self.kept = {one.id: one for one in flows}
         self.broken = broken
+        self.stuck = stuck
         self.names = {one.project: one.project for one in flows}
         self.runs: list[str] = []
         self.keys = 0
@@ -73,6 +74,8 @@ class FakeLangflow(Langflow):
         return name
 
     def remove_project(self, project: str) -> None:
+        if self.stuck:
+            raise FlowsError("stuck")
         del self.names[project]
         self.kept = {key: one for key, one in self.kept.items() if one.project != project}
 

@@ -78,6 +78,18 @@ def test_when_a_flow_does_not_run_in_its_place_all_are_put_back() -> None:
     assert {key: one.document for key, one in langflow.kept.items()} == {before.id: before.document}
 
 
+def test_when_the_canaries_cannot_be_removed_either_the_first_reason_is_told_too() -> None:
+    langflow = FakeLangflow(broken=("canary of a",), stuck=True)
+    with pytest.raises(FlowsError) as error:
+        pushed(langflow, Tree((flow(1, "a"),), {}))
+    assert "does not run" in str(error.value)
+    assert "stuck" in str(error.value)
+    assert identity(1) not in langflow.kept
+    langflow.stuck, langflow.broken = False, ()
+    pushed(langflow, Tree((flow(1, "a"),), {}))
+    assert [one.name for one in langflow.kept.values()] == ["a"]
+
+
 def test_an_answer_without_the_expected_words_is_no_success() -> None:
     tree = Tree((flow(1, "a"),), {"support/a": Smoke(input="2 + 2", expect="= 4")})
     with pytest.raises(FlowsError, match="is not in its answer"):

@@ -17,7 +17,7 @@ WIRING: dict[str, Any] = yaml.safe_load(
     (ROOT / "playbooks/group_vars/all/wiring.yml").read_text("utf-8")
 )
 # They have no secret of their own on a node: they use it while a playbook runs.
-ON_THE_WAY = {"adopt", "verify"}
+ON_THE_WAY = {"adopt", "flows", "verify"}
 
 
 def entries(play: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,15 +8,17 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from langflow_ha.flows.documents import KEPT
 from langflow_ha.flows.model import Flow, FlowsError
 
-TIMEOUT = 60.0
+TIMEOUT = 120.0
+"""Seconds for one answer; a LangFlow under load took more than 60."""
 LONGEST_REASON = 400
+KEY_NAME = "flows as code"
 
 
 class RefusedError(FlowsError):
@@ -25,6 +27,20 @@ class RefusedError(FlowsError):
     def __init__(self, what: str, status: int, reason: str) -> None:
         super().__init__(f"{what}: HTTP {status}: {reason[:LONGEST_REASON]}")
         self.status = status
+
+
+@contextmanager
+def afterwards(action: Callable[[], None]) -> Iterator[None]:
+    """Do something after a block, whatever comes of it; when both fail, both are told."""
+    try:
+        yield
+    except BaseException as first:
+        try:
+            action()
+        except FlowsError as second:
+            raise FlowsError(f"{first}\nand after that: {second}") from first
+        raise
+    action()
 
 
 class Langflow:
@@ -88,11 +104,17 @@ class Langflow:
     @contextmanager
     def api_key(self) -> Iterator[str]:
         """Hold an API key: LangFlow runs flows for nothing else."""
-        made = self._send("POST", "api_key/", {"name": "flows as code"})
-        try:
+        made = self._send("POST", "api_key/", {"name": KEY_NAME})
+        with afterwards(lambda: self._remove_key(str(made["id"]))):
             yield str(made["api_key"])
-        finally:
-            self._call("DELETE", f"api_key/{made['id']}")
+
+    def _remove_key(self, identity: str) -> None:
+        try:
+            self._call("DELETE", f"api_key/{identity}")
+        except FlowsError as error:
+            raise FlowsError(
+                f"{error}\nremove the API key {KEY_NAME!r} in LangFlow's settings"
+            ) from error
 
     def projects(self) -> dict[str, str]:
         """Return the user's projects, id → name."""

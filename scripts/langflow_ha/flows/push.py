@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from langflow_ha.flows.api import Langflow
+from langflow_ha.flows.api import Langflow, afterwards
 from langflow_ha.flows.model import Flow, FlowsError, State, Step, Tree
 from langflow_ha.flows.plan import canary
 
@@ -39,10 +39,8 @@ def _canaries(langflow: Langflow, project: str) -> Iterator[str]:
         if name == project:
             langflow.remove_project(identity)
     made = langflow.make_project(project)
-    try:
+    with afterwards(lambda: langflow.remove_project(made)):
         yield made
-    finally:
-        langflow.remove_project(made)
 
 
 def _rehearse(
