@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from upgrade_helpers import World
 
@@ -124,8 +126,8 @@ def test_a_move_is_silent_until_it_is_over(world: World) -> None:
 
 
 @pytest.mark.parametrize("nobody", ["there is none", "none answers"])
-def test_work_goes_on_without_an_alertmanager(tmp_path: Path, nobody: str) -> None:
-    world = World(tmp_path, monitoring=() if nobody == "there is none" else ("n2",))
+def test_work_goes_on_without_an_alertmanager(tmp_path: Path, facts: Path, nobody: str) -> None:
+    world = World(tmp_path, facts, monitoring=() if nobody == "there is none" else ("n2",))
     world.make()
     world.unasked = ("n2",)
     out = switchover(world, "switchover_what=vip")
