@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from upgrade_helpers import World
 
+pytest_plugins = ["upgrade_fixtures"]
 pytestmark = pytest.mark.playbooks
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from upgrade_helpers import NEW, NODES, OLD, World
 
+pytest_plugins = ["upgrade_fixtures"]
 pytestmark = pytest.mark.playbooks
 
 

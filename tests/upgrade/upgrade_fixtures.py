@@ -1,3 +1,5 @@
+"""The world that the playbooks of planned work run in, as fixtures: a conftest of its own would be the second module of that name."""
+
 from __future__ import annotations
 
 from pathlib import Path
