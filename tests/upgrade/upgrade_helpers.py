@@ -33,7 +33,7 @@ DOES = {
 """What a stand-in does besides writing down that it was called."""
 DETAIL = {
     "postgresql hand_over": " {{ postgresql_successor | default('') }}",
-    "haproxy": " {{ balancer }}",
+    "haproxy": " {{ balancer | default('') }}",
     "restore main": " {{ restore_what }} {{ restore_type }} {{ restore_target }} {{ restore_backup }} {{ restore_confirm }}",
 }
 
