@@ -34,7 +34,7 @@ DOES = {
 """What a stand-in does besides writing down that it was called."""
 DETAIL = {
     "postgresql hand_over": " {{ postgresql_successor | default('') }}",
-    "haproxy": " {{ balancer }}",
+    "haproxy": " {{ balancer | default('') }}",
     "alertmanager silence": " {{ alertmanager_address }} {{ alertmanager_silence_name }} {{ alertmanager_silence_duration }} {{ alertmanager_silence_matchers | flatten | join('; ') }}",
     "alertmanager lift": " {{ alertmanager_address }} {{ alertmanager_silence_name }}",
     "restore main": " {{ restore_what }} {{ restore_type }} {{ restore_target }} {{ restore_backup }} {{ restore_confirm }}",
