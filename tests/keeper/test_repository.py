@@ -8,6 +8,7 @@ import pytest
 from keeper_helpers import FakeRun, configured
 from langflow_ha.keeper import repository
 from langflow_ha.keeper.model import KeeperError
+from langflow_ha.keeper.postgres import Scratch
 from langflow_ha.keeper.repository import Repository, Target
 from langflow_ha.keeper.shell import Done
 
@@ -144,3 +145,12 @@ def test_a_busy_archiver_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monke
     )
     with pytest.raises(KeeperError, match="unable to acquire lock"):
         repo.create()
+
+
+def test_a_restore_beside_the_running_server_leaves_its_spool_alone(tmp_path: Path) -> None:
+    """`restore` empties the stanza's spool, and a segment under way would not be told to have arrived."""
+    found, run = made(tmp_path)
+    scratch = Scratch(found, tmp_path / "data.restored", 5499, run)
+    scratch.fill(Target("name", "before"), "20261124-020000F")
+    (asked,) = (argv for argv in run.asked if "restore" in argv)
+    assert f"--spool-path={scratch.socket}" in asked

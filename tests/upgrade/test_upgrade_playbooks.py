@@ -60,7 +60,7 @@ def test_a_node_that_fails_goes_back_and_so_do_those_before_it(world: World) -> 
         *THROUGH[:2],
         *RETURNED,
     ]
-    assert "The version before serves, and no data was taken back" in out
+    assert "as wanted. The version before serves, and no data was taken back" in out
 
 
 def test_nothing_is_restarted_where_only_the_drain_failed(world: World) -> None:

@@ -163,7 +163,7 @@ class World:
         }
         fail = {
             "name": f"Fail {name}",
-            "ansible.builtin.fail": {"msg": "as wanted"},
+            "ansible.builtin.fail": {"msg": "as wanted.\n"},
             "when": f"fails in [inventory_hostname ~ ' {name}', 'any {name}']",
         }
         lose = [

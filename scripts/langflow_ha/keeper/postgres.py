@@ -110,11 +110,16 @@ class Scratch:
             shutil.chown(path, USER, USER)
 
     def fill(self, target: Target, label: str) -> None:
-        """Restore the files of backup `label` and what recovery needs to reach `target`."""
+        """Restore the files of backup `label` and what recovery needs to reach `target`.
+
+        With a spool of its own: the command empties the stanza's. A segment that the running server archives meanwhile
+        would never be told to be there, and its shutdown would wait `archive-timeout` for that.
+        """
         self.repository.demand(
             f"restoring backup {label}",
             "restore",
             f"--pg1-path={self.directory}",
+            f"--spool-path={self.socket}",
             f"--set={label}",
             "--archive-mode=off",
             *target.options,
