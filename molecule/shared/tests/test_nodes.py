@@ -46,7 +46,9 @@ EXPOSURE_MAX = {
 WILDCARD_PORTS = {22, 80, 443, 9190}
 """May listen on every address. LangFlow's metrics (9190) know no other way; the packet filter guards them."""
 
-SECRET_PLACES = "/etc /opt/langflow-ha /usr/local /var/lib/langflow-ha /run/langflow-ha /var/log /tmp"
+SECRET_PLACES = (
+    "/etc /opt/langflow-ha /usr/local /var/lib/langflow-ha /run/langflow-ha /var/log /tmp"
+)
 
 
 @pytest.fixture
