@@ -162,6 +162,7 @@ class Engine:
             self.say(f"undo after {time.time() - fault_at:.1f} s")
             undo_at = time.time()
             trouble = await self._undo(undo) or trouble
+        await asyncio.sleep(drill.watch_s)
         steady, unsteady = await self._steady(drill, load, undo_at)
         after = await self._invocations(drill)
         load_end = await load.stop()

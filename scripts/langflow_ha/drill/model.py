@@ -69,6 +69,8 @@ class Drill:
     """What is done on the targets before the load, see `faults/prepare.py`; where it fails the drill is skipped."""
     steady_s: float = 300.0
     """How long the way back to the steady state may take."""
+    watch_s: float = 0.0
+    """How long the undo itself is watched before a steady state counts: it may be a fault too."""
     handover_s: float = 2.0
     """How long after the fault the VIP may have no owner or two."""
     return_s: float = 0.0
