@@ -66,14 +66,18 @@ class FakeStore:
         self.up = True
         self.disk: list[str] = []
         self.memory: list[tuple[float, str]] = []
-        self.asked = 0
+        self.lives = 0
 
     def deliver(self, body: bytes) -> None:
         if not self.up:
             raise ConnectionRefusedError("away")
-        self.asked += 1
         self.tick(self.now)
         self.memory += [(self.now, json.loads(line)["_msg"]) for line in body.splitlines()]
+
+    def life(self) -> str:
+        if not self.up:
+            raise ConnectionRefusedError("away")
+        return str(self.lives)
 
     def close(self) -> None:
         pass
@@ -86,6 +90,7 @@ class FakeStore:
     def crash(self) -> None:
         self.memory = []
         self.up = False
+        self.lives += 1
 
     @property
     def all(self) -> set[str]:

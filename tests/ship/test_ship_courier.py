@@ -84,26 +84,32 @@ def test_a_store_that_was_away_gets_what_it_missed(world: World) -> None:
     assert (world.courier.shown.error, world.courier.shown.waits_since) == ("", None)
 
 
-def test_a_store_that_crashed_gets_again_what_it_had_in_memory(world: World) -> None:
+@pytest.mark.parametrize("away", [0.0, 1.0, 300.0])
+@pytest.mark.parametrize("noticed_after", [0.0, 1.0, 300.0])
+def test_a_store_that_crashed_gets_again_what_it_had_in_memory(
+    world: World, away: float, noticed_after: float
+) -> None:
+    """Also when it is back before anybody asks, and when this process did not run for long."""
     world.journal.write(5)
     world.until_all()
     world.pass_time(2)
     world.store.crash()
     assert len(world.missing()) == 5
-    # No further line is written: the empty question notices.
-    world.step(2)
+    world.pass_time(away)
     world.store.up = True
+    world.pass_time(noticed_after)
     world.until_all()
 
 
-def test_a_quiet_store_that_has_settled_is_left_alone(world: World) -> None:
-    world.journal.write(1)
+def test_nothing_counts_that_a_store_may_have_in_memory(world: World) -> None:
+    world.journal.write(5)
     world.until_all()
-    world.pass_time(20)
-    world.step(1)
-    asked = world.store.asked
-    world.step(2)
-    assert world.store.asked == asked
+    world.pass_time(LIMITS.settle - 3)
+    world.step()
+    assert not world.file.exists()
+    world.pass_time(10)
+    world.step()
+    assert world.file.read_text() == "c5"
 
 
 def test_a_restarted_daemon_goes_on_where_the_store_is_certain(world: World) -> None:

@@ -38,7 +38,8 @@ class Limits:
     """A batch is sent when it has as much as this, or after `gather`."""
     gather: float
     settle: float
-    """A store has what it acknowledged on its disk after this, and more than twice as fast."""
+    """After this a store that still lives has on its disk what it acknowledged. VictoriaLogs needs 10 s, 15 s at worst: deadlines of
+    5 s, looked for every 5 s, and once more when a merge is under way (lib/logstorage/datadb.go)."""
     timeout: float
     """For each step of a delivery: connecting, sending, the answer."""
     longest_pause: float

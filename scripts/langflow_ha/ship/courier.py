@@ -14,11 +14,12 @@ from langflow_ha.node.files import write_atomically
 from langflow_ha.ship.config import Limits
 from langflow_ha.ship.entry import Entry
 from langflow_ha.ship.journal import Journal, command
-from langflow_ha.ship.progress import Progress, acknowledged, aged, failed
+from langflow_ha.ship.progress import Progress, acknowledged, failed, lived, waits
 
-_ASK = 1.0
-"""Seconds without an entry after which a store that has not settled is asked whether it is still there. It takes longer to
-start again, so none dies and returns unnoticed."""
+_PATIENCE = 1.0
+"""Seconds that a step waits for an entry."""
+_LOOK = 10.0
+"""Seconds from one look whether the store still lives to the next, at least."""
 
 
 class Deliver(Protocol):
@@ -26,6 +27,9 @@ class Deliver(Protocol):
 
     def deliver(self, body: bytes) -> None:
         """Return when it has acknowledged, or raise `OSError`."""
+
+    def life(self) -> str:
+        """Return what tells one process of it from the next, or raise `OSError`."""
 
     def close(self) -> None:
         """Give the connection up."""
@@ -62,6 +66,8 @@ class Courier:
         self._journalctl, self._sleep = journalctl, sleep
         self._journal: Journal | None = None
         self._pause = 0.0
+        self._life = ""
+        self._looked_at = 0.0
         self._progress = Progress(_read(cursor_file))
         self.shown = Shown()
 
@@ -69,9 +75,9 @@ class Courier:
         """Carry one batch; after a failure begin again where the store is certain, after a pause."""
         try:
             self._carry()
+            self._look()
         except OSError as error:
             self._fail(str(error))
-        self._settle(aged(self._progress, self._clock(), self._limits.settle))
 
     def close(self) -> None:
         """End journalctl and the connection."""
@@ -83,14 +89,18 @@ class Courier:
     def _carry(self) -> None:
         limits = self._limits
         if self._journal is None:
+            self._life = self._store.life()
             words = self._journalctl(self._progress.settled, limits.first_hours)
             self._journal = Journal(words)
-        lines = self._journal.batch(limits.batch_lines, limits.batch_bytes, limits.gather, _ASK)
+        lines = self._journal.batch(
+            limits.batch_lines, limits.batch_bytes, limits.gather, _PATIENCE
+        )
         entries = self._entries(lines)
-        if entries:
-            self.shown = replace(self.shown, waits_since=entries[0].at)
-        elif not self._progress.fresh:
+        if not entries:
+            if self.shown.error:
+                self.shown = replace(self.shown, error="", waits_since=None)
             return
+        self.shown = replace(self.shown, waits_since=entries[0].at)
         self._store.deliver(b"".join(entry.line for entry in entries))
         self._pause = 0.0
         self.shown = replace(
@@ -100,8 +110,20 @@ class Courier:
             error="",
             waits_since=None,
         )
-        if entries:
-            self._progress = acknowledged(self._progress, entries[-1].cursor, self._clock())
+        self._progress = acknowledged(self._progress, entries[-1].cursor, self._clock())
+
+    def _look(self) -> None:
+        """Count what the store must have on its disk by now, if it is still the one that took it."""
+        now, settle = self._clock(), self._limits.settle
+        if now - self._looked_at < _LOOK or not waits(self._progress, now, settle):
+            return
+        self._looked_at = now
+        if self._store.life() != self._life:
+            raise ConnectionError("the store was started anew")
+        self._progress = lived(self._progress, now, settle)
+        # A full disk costs lines that come twice after a restart, not the shipping.
+        with suppress(OSError):
+            write_atomically(self._file, self._progress.settled, 0o600)
 
     def _entries(self, lines: Sequence[bytes]) -> list[Entry]:
         """What journalctl says that is no entry is counted and left out: it must not stop all that follows."""
@@ -118,16 +140,9 @@ class Courier:
             print(f"not delivered: {error}", flush=True)
         self.shown = replace(self.shown, failures=self.shown.failures + 1, error=error)
         self.close()
-        self._settle(failed(self._progress, self._clock(), self._limits.settle))
+        self._progress = failed(self._progress)
         self._pause = min(max(1.0, self._pause * 2), self._limits.longest_pause)
         self._sleep(self._pause)
-
-    def _settle(self, progress: Progress) -> None:
-        if progress.settled != self._progress.settled:
-            # A full disk costs lines that come twice after a restart, not the shipping.
-            with suppress(OSError):
-                write_atomically(self._file, progress.settled, 0o600)
-        self._progress = progress
 
 
 def _read(file: Path) -> str:

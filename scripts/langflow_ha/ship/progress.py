@@ -1,8 +1,8 @@
 """What a store has for certain. Pure.
 
-It acknowledges a batch when it has it in memory and writes it to disk some seconds later. So a batch counts only when it was
-acknowledged `settle` seconds ago, and after every failed delivery all that does not count yet is sent again: lines may
-come twice, none is lost when a store dies.
+It acknowledges a batch when it has it in memory and writes it to disk some seconds later. So a batch counts only when the same
+process of the store still lived `settle` seconds after it acknowledged, and after every failure all that does not count
+yet is sent again: lines may come twice, none is lost when a store dies.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ def acknowledged(progress: Progress, cursor: str, now: float) -> Progress:
     return replace(progress, fresh=(*progress.fresh, (now, cursor)))
 
 
-def aged(progress: Progress, now: float, settle: float) -> Progress:
-    """Time has passed."""
-    old = [cursor for at, cursor in progress.fresh if now - at >= settle]
-    if not old:
-        return progress
-    return Progress(old[-1], progress.fresh[len(old) :])
+def waits(progress: Progress, now: float, settle: float) -> bool:
+    """Tell whether a batch would count if the store is known to live."""
+    return bool(progress.fresh) and now - progress.fresh[0][0] >= settle
 
 
-def failed(progress: Progress, now: float, settle: float) -> Progress:
-    """A delivery failed: the store may have died and lost what it had in memory."""
-    return replace(aged(progress, now, settle), fresh=())
+def lived(progress: Progress, at: float, settle: float) -> Progress:
+    """The process that acknowledged was seen alive at a time."""
+    old = [cursor for taken, cursor in progress.fresh if at - taken >= settle]
+    return Progress(old[-1], progress.fresh[len(old) :]) if old else progress
+
+
+def failed(progress: Progress) -> Progress:
+    """A delivery failed, or another process answers: what the store had in memory may be lost."""
+    return replace(progress, fresh=())
