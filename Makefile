@@ -13,7 +13,7 @@ MINUTES ?= 30
 # 0: any.
 SEED ?= 0
 
-.PHONY: help setup setup-python setup-engine setup-browser setup-promtool lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle lock
+.PHONY: help setup setup-python setup-engine setup-browser setup-promtool lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ setup-browser:
 setup-promtool:
 	@scripts/bootstrap promtool
 
-lint: setup-python ## ansible-lint, yamllint, ruff, mypy
+lint: setup-python ## ansible-lint, yamllint, ruff, mypy, links of the handbook
 	@scripts/run-checks lint
 
 test-unit: setup-python setup-promtool ## unit tests: no containers, seconds
@@ -47,7 +47,7 @@ test-browser: setup-python setup-browser ## the status page in Chromium: half a 
 molecule: setup ## one molecule scenario in containers: make molecule S=cluster
 	@scripts/run-checks molecule $(S)
 
-test: setup setup-browser setup-promtool ## everything: lint, unit tests, the status page in a browser, every molecule scenario
+test: setup setup-browser setup-promtool ## everything, in two lanes: lint, tests and browser beside the scenario tiers, then cluster
 	@scripts/run-checks all
 
 demo: setup ## a cluster in containers on this machine, and a measured failover
@@ -67,6 +67,9 @@ compare: setup ## the same faults against the plain recipe of tutorials
 
 bundle: setup ## build the artefacts that nodes install from
 	@langflow-ha bundle build
+
+docs: setup-python ## the handbook as a site, in .cache/handbook
+	@scripts/run-checks docs
 
 lock: setup-python ## lock requirements/*.in again
 	@for set in controller bundle; do uv pip compile --quiet --universal --python-version 3.11 \

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from langflow_ha.drill import during, heavy, verify
+from langflow_ha.drill import during, heavy, http, verify
 from langflow_ha.drill import engine as engine_module
 from langflow_ha.drill.catalogue import CATALOGUE
 from langflow_ha.drill.engine import INTEGRITY, INVOCATION, Engine
@@ -280,6 +280,9 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(engine_module, "WARM_UP_S", 0.4)
     monkeypatch.setattr(engine_module, "POLL_S", 0.1)
+    # A busy machine is slow to connect and to answer; what the tests break answers at once, or never.
+    for name in ("CONNECT_S", "REQUEST_S", "PAGE_S"):
+        monkeypatch.setattr(http, name, 60.0)
     return World(tmp_path)
 
 
@@ -588,6 +591,7 @@ def test_an_interrupted_command_is_ended(world: World, tmp_path: Path) -> None:
         )
         while not (tmp_path / "on").exists():
             await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)  # the command may run before its starter knows it
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

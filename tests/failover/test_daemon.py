@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -91,8 +90,7 @@ def test_every_member_is_asked_and_only_a_suspect_is_tried() -> None:
     probes = gather.probes_for(settings, Network(), Gateway(settings.etcd, 0.1), suspects)
     names = [probe.check for probe in probes]
     assert names == ["etcd", "agent:n1", "agent:n2", "agent:n3", "reach:n1", "reach:n3"]
-    begun = time.monotonic()
-    assert probes[4].ask() == Reach(asked=False) and time.monotonic() - begun < 0.05
+    assert probes[4].ask() == Reach(asked=False)
 
 
 changed = partial(with_value, RAW)

@@ -134,7 +134,7 @@ def test_a_hung_share_times_out_and_answers_again_when_it_wakes(directory: Path)
         begun = time.monotonic()
         with pytest.raises(TimeoutError):
             writer.write(0.3)
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 30, "it would wait for ever"
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     pipe.unlink()  # the next write finds an ordinary file
     writer.write(60)
@@ -147,7 +147,7 @@ def test_the_probe_of_a_hung_share_is_a_failed_probe(directory: Path) -> None:
     (probe,) = [p for p in gather.probes_for(settings, gather.Network()) if p.check == "share"]
     begun = time.monotonic()
     observation = gather.observe(probe, boottime)
-    assert time.monotonic() - begun < probe.pace.timeout + 1.0
+    assert time.monotonic() - begun < probe.pace.timeout + 30, "it would wait for ever"
     assert observation.outcome is Outcome.TIMED_OUT
 
 

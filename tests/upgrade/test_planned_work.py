@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from upgrade_helpers import World
 
 pytestmark = pytest.mark.playbooks
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    made.make()
-    return made
 
 
 def maintenance(world: World, node: str, state: str, *options: str) -> str:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from upgrade_helpers import NEW, NODES, OLD, World
 
 pytestmark = pytest.mark.playbooks
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
-    made.make()
-    return made
 
 
 THROUGH = [

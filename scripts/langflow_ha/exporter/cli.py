@@ -8,6 +8,7 @@ from pathlib import Path
 
 from langflow_ha.exporter import config, daemon
 from langflow_ha.node import command
+from langflow_ha.node.strict import load
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,5 +18,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _prepare(settings: config.Config) -> Callable[[], None]:
     # Not part of the check of the configuration: that is made before the secrets are on the node.
-    secrets = config.load_secrets(Path(settings.secrets))
+    secrets = load(config.Secrets, Path(settings.secrets))
     return partial(daemon.run, settings, secrets)

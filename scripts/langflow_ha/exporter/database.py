@@ -7,10 +7,9 @@ accordingly, and the server ends one that takes too long. The connection cannot 
 
 from __future__ import annotations
 
-from typing import Any
-
 from langflow_ha.exporter.model import Look, Pending, Question, Run
 from langflow_ha.node.clock import Clock
+from langflow_ha.node.database import Connection
 
 MOST_PENDING = 1000
 NAME = 64
@@ -39,25 +38,21 @@ SELECT to_regclass('trace') IS NOT NULL AND to_regclass('job') IS NOT NULL,
 
 
 class Database:
-    """One connection, made anew after any trouble. For one thread."""
+    """Answers the questions about the two tables. For one thread."""
 
     def __init__(self, url: str, timeout: float, most_runs: int, clock: Clock) -> None:
-        self._url = url
-        self._timeout = timeout
+        self._connection = Connection(
+            url, timeout, default_transaction_read_only="on", timezone="UTC"
+        )
         self._most_runs = most_runs
         self._clock = clock
-        self._connection: Any = None
 
     def look(self, question: Question) -> Look:
         """Answer a question; never raises."""
-        import psycopg2  # type: ignore[import-untyped,unused-ignore]
-
         began = self._clock()
         try:
-            if self._connection is None:
-                self._connection = self._connect(psycopg2)
-                began = self._clock()  # to connect costs the tables nothing
             with self._connection.cursor() as cursor:
+                began = self._clock()  # to connect costs the tables nothing
                 cursor.execute(_THERE)
                 there, now = cursor.fetchone()
                 runs: tuple[Run, ...] = ()
@@ -68,27 +63,7 @@ class Database:
                 if there:
                     cursor.execute(_PENDING)
                     pending = tuple(Pending(*row) for row in cursor.fetchall())
-        except (psycopg2.Error, OSError) as error:
-            self._close(psycopg2)
-            words = " ".join(str(error).split())
-            return Look(began, self._clock() - began, error=words or type(error).__name__)
+        except OSError as error:
+            return Look(began, self._clock() - began, error=str(error))
         full = len(runs) >= self._most_runs
         return Look(began, self._clock() - began, "", now, runs, full, pending)
-
-    def _connect(self, psycopg2: Any) -> Any:
-        milliseconds = round(1000 * self._timeout)
-        options = (
-            f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
-            "-c default_transaction_read_only=on -c timezone=UTC"
-        )
-        connection = psycopg2.connect(self._url, options=options)
-        connection.autocommit = True
-        return connection
-
-    def _close(self, psycopg2: Any) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.close()
-            except psycopg2.Error:  # it is gone either way
-                return

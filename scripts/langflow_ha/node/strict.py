@@ -13,7 +13,9 @@ import types
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind")
 
 
 class ConfigError(Exception):
@@ -29,6 +31,12 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(str(path), str(error), "write valid JSON") from None
+
+
+def load(kind: type[Kind], path: Path) -> Kind:
+    """Read a file as a dataclass. Raises `ConfigError`, or `OSError` when it cannot be read."""
+    read: Kind = build(kind, read_json(path))
+    return read
 
 
 def build(kind: Any, raw: object, key: str = "") -> Any:

@@ -75,12 +75,6 @@ def load(path: Path) -> Config:
     return parse(read_json(path))
 
 
-def load_secrets(path: Path) -> Secrets:
-    """Read the secrets. Raises `ConfigError`, or `OSError` when they cannot be read."""
-    secrets: Secrets = build(Secrets, read_json(path))
-    return secrets
-
-
 def parse(raw: object) -> Config:
     """Build a `Config` from decoded JSON, or raise `ConfigError`."""
     config: Config = build(Config, raw)

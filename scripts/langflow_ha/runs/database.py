@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from langflow_ha.node.database import Connection
 from langflow_ha.runs.model import Queued
 
 NAME = "langflow_ha_job"
@@ -62,55 +63,30 @@ ORDER BY created_timestamp LIMIT {MOST_RUNS}
 
 
 class Database:
-    """One connection, made anew after any trouble. For one thread."""
+    """Reads the queue, and sees to the trigger. For one thread."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        self._url = url
-        self._timeout = timeout
-        self._connection: Any = None
+        self._connection = Connection(url, timeout)
 
     def queued(self) -> tuple[Queued, ...]:
         """Return the queued background runs, oldest first, and see to the trigger.
 
         Raises OSError with the server's words.
         """
-        import psycopg2  # type: ignore[import-untyped,unused-ignore]
-
-        try:
-            if self._connection is None:
-                self._connection = self._connect(psycopg2)
-            with self._connection.cursor() as cursor:
-                cursor.execute(_MARKED)
-                standby, there, mark = cursor.fetchone()
-                if standby:
-                    raise OSError("it is a standby")
-                if not there:
-                    return ()
-                if mark != VERSION:
-                    self._mark(cursor)
-                cursor.execute(_QUEUED)
-                return tuple(Queued(*row) for row in cursor.fetchall())
-        except (psycopg2.Error, OSError) as error:
-            self._close(psycopg2)
-            raise OSError(" ".join(str(error).split())) from error
-
-    def _connect(self, psycopg2: Any) -> Any:
-        milliseconds = round(1000 * self._timeout)
-        options = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-        connection = psycopg2.connect(self._url, options=options)
-        connection.autocommit = True
-        return connection
+        with self._connection.cursor() as cursor:
+            cursor.execute(_MARKED)
+            standby, there, mark = cursor.fetchone()
+            if standby:
+                raise OSError("it is a standby")
+            if not there:
+                return ()
+            if mark != VERSION:
+                self._mark(cursor)
+            cursor.execute(_QUEUED)
+            return tuple(Queued(*row) for row in cursor.fetchall())
 
     def _mark(self, cursor: Any) -> None:
         cursor.execute("BEGIN")
         cursor.execute(_ONE_AT_A_TIME)
         cursor.execute(_MARK)
         cursor.execute("COMMIT")
-
-    def _close(self, psycopg2: Any) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.close()
-            except psycopg2.Error:  # it is gone either way
-                return

@@ -28,8 +28,8 @@ def _clock(id_: str, title: str, fault: str) -> Drill:
 
 
 DRILLS: tuple[Drill, ...] = (
-    _clock("clock-ahead", "The primary's clock set 60 s ahead", "clock_ahead"),
-    _clock("clock-behind", "The primary's clock set 60 s back", "clock_behind"),
+    _clock("clock-ahead", "The primary's clock set 60 s ahead, and right again", "clock_ahead"),
+    _clock("clock-behind", "The primary's clock set 60 s back, and right again", "clock_behind"),
     Drill(
         "etcd-slow",
         "200 ms delay and 5 % loss between the primary and etcd",

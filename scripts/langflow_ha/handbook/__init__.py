@@ -1,0 +1,1 @@
+"""What the site generator does not do by itself, to make the handbook of docs/."""
