@@ -89,7 +89,7 @@ class Courier:
     def _carry(self) -> None:
         limits = self._limits
         if self._journal is None:
-            self._life = self._store.life()
+            self._life = ""
             words = self._journalctl(self._progress.settled, limits.first_hours)
             self._journal = Journal(words)
         lines = self._journal.batch(
@@ -101,6 +101,7 @@ class Courier:
                 self.shown = replace(self.shown, error="", waits_since=None)
             return
         self.shown = replace(self.shown, waits_since=entries[0].at)
+        self._life = self._life or self._store.life()
         self._store.deliver(b"".join(entry.line for entry in entries))
         self._pause = 0.0
         self.shown = replace(
