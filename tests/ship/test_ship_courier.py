@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from langflow_ha.ship.config import ConfigError, parse
+from langflow_ha.node.strict import ConfigError
+from langflow_ha.ship.config import parse
 from langflow_ha.ship.courier import Courier
 from langflow_ha.ship.entry import entry
 from langflow_ha.ship.mask import masker

@@ -56,7 +56,11 @@ def test_flow_of_a_path(path: str, flow: str | None) -> None:
 
 
 def test_only_systemd_speaks_for_other_units() -> None:
-    fields = {"UNIT": "langflow.service", "_SYSTEMD_UNIT": "init.scope", "MESSAGE": "Started"}
+    fields: dict[str, Any] = {
+        "UNIT": "langflow.service",
+        "_SYSTEMD_UNIT": "init.scope",
+        "MESSAGE": "Started",
+    }
     assert shipped(**fields, _PID="1")["unit"] == "langflow.service"
     assert shipped(**fields, _PID="77")["unit"] == "init.scope"
 
