@@ -34,10 +34,9 @@ def plugin() -> ModuleType:
 
 def delivered() -> list[str]:
     """The packages that the playbooks put on the nodes."""
-    playbooks = REPOSITORY / "playbooks"
-    wiring = yaml.safe_load((playbooks / "group_vars/all/wiring.yml").read_text())
+    wiring = yaml.safe_load((REPOSITORY / "playbooks/group_vars/all/wiring.yml").read_text())
     sources = wiring["health_agent_sources"]
-    return [source.replace("{{ playbook_dir }}", str(playbooks)) for source in sources]
+    return [source.replace("{{ __project }}", str(REPOSITORY)) for source in sources]
 
 
 def modules_of(source: str) -> list[str]:

@@ -48,8 +48,7 @@ def test_what_is_delivered_runs_by_itself(tmp_path: Path) -> None:
         from health_agent_archive import archive  # type: ignore[import-not-found]
     finally:
         sys.path.remove(str(plugin))
-    directory = str(ROOT / "playbooks")
-    code.write_bytes(archive([path.replace("{{ playbook_dir }}", directory) for path in paths]))
+    code.write_bytes(archive([path.replace("{{ __project }}", str(ROOT)) for path in paths]))
     (tmp_path / "page.json").write_text(rendered(), "utf-8")
     command = [sys.executable, "-S", "-m", "langflow_ha.page", "--check-config"]
     environment = {**os.environ, "PYTHONPATH": str(code)}

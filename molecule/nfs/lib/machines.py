@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -70,6 +72,11 @@ class Machines:
         """Let it boot."""
         service.power_on([self._lab.node(name)])
 
+    def listens(self, name: str, port: int) -> bool:
+        """Whether a machine takes connections on a port; raises OSError when it does not."""
+        with socket.create_connection((str(self._lab.node(name).address), port), timeout=2):
+            return True
+
     def get(self, name: str, path: str, *, port: int = 7860, timeout: float = 10.0) -> str:
         """GET from a machine; raises OSError (HTTPError included)."""
         url = f"http://{self._lab.node(name).address}:{port}{path}"
@@ -110,8 +117,13 @@ class Machines:
             self.until(lambda name=name: self.view(name).word == "up 100%")  # type: ignore[misc]
 
     @contextmanager
-    def writing(self, name: str, prefix: str) -> Iterator[list[Write]]:
-        """Write files through a node, one after the other, for as long as the block lasts."""
+    def writing(
+        self, name: str, prefix: str, patience: float = PATIENCE_S
+    ) -> Iterator[list[Write]]:
+        """Write files through a node, one after the other, for as long as the block lasts.
+
+        `patience`: seconds that one write may take before it counts as failed.
+        """
         writes: list[Write] = []
         over = threading.Event()
 
@@ -121,8 +133,8 @@ class Machines:
                 digest = hashlib.sha256(data).hexdigest()
                 file, begun = f"{prefix}-{len(writes)}", time.monotonic()
                 try:
-                    acknowledged = self.put(name, file, data) == digest
-                except OSError:
+                    acknowledged = self.put(name, file, data, patience) == digest
+                except (OSError, http.client.HTTPException):
                     acknowledged = False
                 writes.append(Write(file, digest, begun, time.monotonic(), acknowledged))
                 over.wait(0.1)
@@ -133,7 +145,7 @@ class Machines:
             yield writes
         finally:
             over.set()
-            thread.join(PATIENCE_S)
+            thread.join(patience)
 
     def lost(self, writes: list[Write], reader: str) -> list[str]:
         """Names of acknowledged files that another node does not have, byte for byte."""
