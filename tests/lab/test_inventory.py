@@ -66,6 +66,18 @@ def test_labs_with_files_on_nfs_say_where() -> None:
     assert mounted["external_shared_directory"] == "/srv/langflow"
 
 
+def test_a_lab_for_a_store_of_somebody_else_trusts_its_authority() -> None:
+    lab = plan("x", "s3")
+    values = inventory.variables(lab, [Path("/x/extra-1.crt")], ("", []))
+    assert values["storage_backend"] == values["backup_target"] == "s3"
+    assert (
+        values["external_s3_endpoint"]
+        == values["backup_s3_endpoint"]
+        == "https://198.18.10.200:7070"
+    )
+    assert values["extra_ca_certificates"] == ["/x/extra-1.crt", str(lab.store_ca_file)]
+
+
 def test_a_proxy_is_not_used_inside_the_cluster() -> None:
     values = inventory.variables(
         plan("demo"), [Path("/x/extra-1.crt")], ("http://p.example:1", ["a.example"])

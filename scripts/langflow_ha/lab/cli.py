@@ -45,7 +45,8 @@ def up(
             help="standard: every node in every group; tiers: db1, app1, app2; "
             "shared: as standard, with files in a directory of this machine instead of MinIO; "
             "vms: virtual machines, with a kernel and a clock of their own; "
-            "nfs: three of them, two clients and a server."
+            "nfs: three of them, two clients and a server; "
+            "s3: one node, for an object store that is not the lab's."
         ),
     ] = "standard",
     subnet: Annotated[str, typer.Option(help="IPv4 network; the IPv6 one follows from it.")] = (

@@ -16,6 +16,7 @@ from langflow_ha.lab.model import (
     GROUPS,
     SHARE,
     SHARED_OWNER,
+    STORE_PORT,
     VM,
     Lab,
 )
@@ -82,6 +83,13 @@ def variables(lab: Lab, extra_cas: list[Path], proxy: tuple[str, list[str]]) -> 
         values["shared_files_owner_id"] = SHARED_OWNER
     if lab.shared_files:
         values["external_shared_directory"] = SHARE
+    if lab.topology == "s3":
+        endpoint = f"https://{lab.store_address}:{STORE_PORT}"
+        values["storage_backend"] = "s3"
+        values |= {"external_s3_endpoint": endpoint, "external_s3_bucket": "langflow"}
+        values["backup_target"] = "s3"
+        values |= {"backup_s3_endpoint": endpoint, "backup_s3_bucket": "langflow-backup"}
+        extra_cas = [*extra_cas, lab.store_ca_file]
     skipped = []
     if lab.topology not in ("standard", "shared"):
         # One node for all state is enough to see tiers work, and databases without LangFlow to see how they

@@ -22,11 +22,13 @@ MONITORS = 2
 SHARED_GROUPS = tuple(group for group in GROUPS if group != "minio")
 SHARED_OWNER = 860
 """Number of the user and of the group that the shared directory belongs to."""
-TOPOLOGIES = ("standard", "tiers", "shared", "vms", "nfs")
+TOPOLOGIES = ("standard", "tiers", "shared", "vms", "nfs", "s3")
 RELEASES = {"debian13": "trixie", "debian12": "bookworm"}
 SHARE = "/srv/langflow"
 FIRST_NODE = 11
 VIP = 100
+STORE, STORE_PORT = 200, 7070
+"""Where an object store that is no node of the lab is expected (topology s3); who wants one starts it there."""
 MEMORY, LEAST_MEMORY = 1536, 256
 """MiB of a VM: what it gets, and the least."""
 BACKUPS = "/srv/langflow-backup"
@@ -113,6 +115,16 @@ class Lab:
     def shared_files(self) -> Path | None:
         """Directory on this machine that every node has at SHARE; None in labs without one."""
         return self.directory / "files" if self.topology == "shared" else None
+
+    @property
+    def store_address(self) -> str:
+        """Address in the lab's network that is kept for an object store of somebody else."""
+        return str(ipaddress.ip_network(self.subnet).network_address + STORE)
+
+    @property
+    def store_ca_file(self) -> Path:
+        """Certificate of the authority that this store's own is from."""
+        return self.directory / "store" / "ca.crt"
 
     @property
     def url(self) -> str:
@@ -215,6 +227,8 @@ def _layout(topology: str, nodes: int, systems: Sequence[str]) -> list[_Place]:
             _Place("app2", system, ("langflow",), VM),
             _Place("nfs1", system, ("nfs_server",), VM),
         ]
+    if topology == "s3":
+        return [_Place("n1", systems[0] if systems else "debian13", SHARED_GROUPS)]
     if topology not in TOPOLOGIES:
         raise LabError(f"unknown topology {topology!r}; there are {', '.join(TOPOLOGIES)}")
     if not 1 <= nodes <= 9:
