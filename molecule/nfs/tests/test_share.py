@@ -14,6 +14,8 @@ REPORT_BOUND_S = 5.0
 """Within this the agent has to report a share that fails."""
 RETURN_BOUND_S = 30.0
 """Within this writes go on once the server listens again: its grace time (15 s) and the clients' next try to connect."""
+LATE_BOUND_S = 60.0
+"""Within this a node that booted without the server serves: grace time, a try to mount that is under way, start of LangFlow."""
 NFS_PORT = 2049
 DOWN = "down #share failing only here"
 
@@ -217,8 +219,8 @@ def test_a_node_boots_while_the_server_is_away(machines: Machines, figure: Figur
     state = "systemctl is-active langflow-ha-mount-again.service"
     machines.until(lambda: machines.shell("app2", f"{state} || true").strip() == "active")
     machines.power_on(SERVER)
-    figure(
-        "server's boot until the late node serves",
-        machines.until(lambda: machines.get("app2", "/") != ""),
-    )
+    machines.until(lambda: machines.listens(SERVER, NFS_PORT))
+    took = machines.until(lambda: machines.get("app2", "/") != "")
+    figure("server listens until the late node serves", took)
+    assert took <= LATE_BOUND_S
     machines.all_well()
