@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from langflow_ha import ROOT
+from playbook_helpers import run_playbook, said
 
 PROGRAMS = ROOT / ".cache/prometheus/usr/bin"
 pytestmark = pytest.mark.playbooks
@@ -86,25 +84,10 @@ def play(tmp_path: Path, port: int, entry: str) -> str:
     plain = ["amtool", f"--alertmanager.url=http://127.0.0.1:{port}", "--timeout=5s"]
     tasks = {"hosts": "localhost", "gather_facts": False, "tasks": [role]}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([tasks]))
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            f"--extra-vars={json.dumps({'__alertmanager_amtool': plain})}",
-            tmp_path / "play.yml",
-        ],
-        env={
-            **os.environ,
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    extra = json.dumps({"__alertmanager_amtool": plain})
+    done = run_playbook(f"--extra-vars={extra}", tmp_path / "play.yml", path=PROGRAMS)
     assert done.returncode == 0, done.stdout + done.stderr
-    return " ".join(done.stdout.split())
+    return said(done)
 
 
 def test_silences_are_set_once_and_lifted(tmp_path: Path, alertmanager: Alertmanager) -> None:

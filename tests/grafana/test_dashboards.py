@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from langflow_ha import ROOT
+from playbook_helpers import run_playbook, said
 
 ROLE = ROOT / "roles/grafana"
 SOURCES = sorted((ROLE / "files/dashboards").glob("*.yml"))
@@ -175,19 +175,8 @@ def test_a_package_without_its_digest_is_refused(tmp_path: Path, digest: str) ->
         },
     }
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-    done = subprocess.run(
-        ["ansible-playbook", "--check", tmp_path / "play.yml"],
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    said = " ".join((done.stdout + done.stderr).split())
+    done = run_playbook("--check", tmp_path / "play.yml")
+    answer = said(done)
     assert done.returncode != 0
-    assert hashlib.sha256(package.read_bytes()).hexdigest() in said, said
-    assert f'grafana_package_sha256 says "{digest}"' in said
+    assert hashlib.sha256(package.read_bytes()).hexdigest() in answer, answer
+    assert f'grafana_package_sha256 says "{digest}"' in answer

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from langflow_ha.preflight.specs import ROOT
 from langflow_ha.secrets.init import create_password_file, init_secrets
+from playbook_helpers import run_playbook
 
 INVENTORIES = sorted(path.name for path in (ROOT / "inventories").iterdir() if path.is_dir())
 EXAMPLE = re.compile(r"CHANGE_ME +# e\.g\. (\S+)")
@@ -19,19 +18,7 @@ EXAMPLE = re.compile(r"CHANGE_ME +# e\.g\. (\S+)")
 
 def preflight(inventory: Path, *options: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the half of preflight that reaches no node."""
-    return subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            *("-i", inventory, *options),
-            ROOT / "playbooks" / "preflight_inventory.yml",
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run_playbook("-i", inventory, *options, ROOT / "playbooks/preflight_inventory.yml")
 
 
 def filled_in(name: str, target: Path) -> list[str | Path]:

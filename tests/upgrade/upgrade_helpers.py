@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 from langflow_ha.preflight.specs import ROOT
+from playbook_helpers import run_playbook, said
 
 NODES = ("n1", "n2")
 """The first holds the virtual address."""
@@ -212,31 +211,20 @@ class World:
             "upgrade_dependent_units": [],
             "upgrade_databases": ["n1"],
         }
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                f"--inventory={self.path}/hosts.yml",
-                f"--extra-vars={json.dumps(extra)}",
-                *options,
-                ROOT / "playbooks" / playbook,
-            ],
-            env={
-                **os.environ,
-                "PATH": f"{self.path}:{os.environ['PATH']}",
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-                "ANSIBLE_ROLES_PATH": str(self.path / "roles"),
-                "ANSIBLE_CACHE_PLUGIN": "jsonfile",
-                "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.facts),
-                "ANSIBLE_PIPELINING": "1",
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            check=False,
-            capture_output=True,
-            text=True,
+        done = run_playbook(
+            f"--inventory={self.path}/hosts.yml",
+            f"--extra-vars={json.dumps(extra)}",
+            *options,
+            ROOT / "playbooks" / playbook,
             timeout=1800,  # it runs beside other work, at a low priority
+            path=self.path,
+            ANSIBLE_ROLES_PATH=str(self.path / "roles"),
+            ANSIBLE_CACHE_PLUGIN="jsonfile",
+            ANSIBLE_CACHE_PLUGIN_CONNECTION=str(self.facts),
+            ANSIBLE_PIPELINING="1",
         )
         self.code = done.returncode
-        return " ".join((done.stdout + done.stderr).split())
+        return said(done)
 
     @property
     def log(self) -> list[str]:
