@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "backup": "langflow_ha.backup.cli",
     "drill": "langflow_ha.drill.cli",
     "demo": "langflow_ha.demo.cli",
+    "cost": "langflow_ha.cost.cli",
     "compare": "langflow_ha.compare.cli",
     "browser": "langflow_ha.browser.cli",
     "reference": "langflow_ha.reference.cli",

@@ -1,0 +1,1 @@
+"""What the kit's own daemons cost a node: `langflow-ha cost`."""
