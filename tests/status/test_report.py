@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langflow_ha.secrets.init import create_password_file, init_secrets
 from langflow_ha.status.gather import gather
 from langflow_ha.status.model import ClusterView, as_data
 from langflow_ha.status.remote import Completed, RemoteError
 from langflow_ha.status.render import page
 from langflow_ha.status.report import certificate_days, node_status, traffic
-from langflow_ha.status.site import Node, Site, SiteError, build_site
+from langflow_ha.status.site import Node, Site, SiteError, build_site, load_site
 from rich.console import Console
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -221,3 +222,14 @@ def test_backups_as_the_freshest_node_sees_them() -> None:
     assert found.backup.problems == ("gap",)
     assert status(REPORT).backup is None
     assert status(REPORT | {"backup": {"error": "no such file"}}).backup is None
+
+
+def test_a_vault_without_a_password_names_the_mend(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    create_password_file(password)
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "hosts.yml").write_text("cluster: {hosts: {n1: }}\n")
+    init_secrets(inventory, password, "langflow")
+    with pytest.raises(SiteError, match="set ANSIBLE_VAULT_PASSWORD_FILE"):
+        load_site(inventory=inventory)

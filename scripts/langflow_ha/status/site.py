@@ -151,7 +151,12 @@ def _inventory_variables(
                 if wanted.match(name) or name in more
             } | {"group_names": [group.name for group in host.get_groups()]}
     except AnsibleError as error:
-        raise SiteError(f"{inventory}: {error}") from error
+        mend = (
+            "; set ANSIBLE_VAULT_PASSWORD_FILE (a playbook asks this command too, and cannot hand on what was typed)"
+            if "vault" in str(error).lower() and not vault_password_file
+            else ""
+        )
+        raise SiteError(f"{inventory}: {str(error).rstrip('.')}{mend}") from error
     return result
 
 
