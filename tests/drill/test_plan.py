@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from langflow_ha.drill import cli, plan
 from langflow_ha.drill.catalogue import CATALOGUE
+from langflow_ha.drill.engine import WARM_UP_MAX_S
 from langflow_ha.drill.model import Outcome
 from langflow_ha.drill.plan import duration, planned, text
 from langflow_ha.drill.publish import PAGE
@@ -135,7 +136,7 @@ def test_time_is_estimated_from_earlier_runs_of_the_same_drill(tmp_path: Path) -
     ]
     found = planned(site(tmp_path), drill, 10, view(), [], past)
     assert found.usual_s == pytest.approx(21.0)
-    assert found.most_s == 6 + drill.hold_max_s + drill.steady_s
+    assert found.most_s == WARM_UP_MAX_S + drill.hold_max_s + drill.steady_s
     assert "10 times usually 21 s, at most 6 min" in text(found)
 
 

@@ -42,6 +42,8 @@ from langflow_ha.status.remote import Remote, RemoteError
 from langflow_ha.status.site import Node, Site
 
 WARM_UP_S = 3.0
+WARM_UP_MAX_S = 30.0
+"""How long to wait for a first success: a LangFlow that has just started loads what its first flow needs, 10 s of CPU."""
 POLL_S = 2.0
 VERIFY_S = 60.0
 SETTLE_S = 60.0
@@ -96,9 +98,7 @@ class Engine:
                 reason = f"no samples from {', '.join(silent)}: is python3 there?"
                 return skipped(drill, self.site.name, repetition, started, reason)
             load.start(drill.classes)
-            await asyncio.sleep(WARM_UP_S)
-            if not measure.recovered(load.requests, drill.classes, started):
-                await asyncio.sleep(WARM_UP_S)
+            await self._warm_up(drill, load)
             reason = unfit(load.requests, drill) or await self._fill(drill, names, backlog)
             if reason:
                 return skipped(drill, self.site.name, repetition, started, reason)
@@ -111,6 +111,13 @@ class Engine:
             await watchers.stop()
         evidence = await self._verify(evidence, load, integrity=integrity)
         return timed(judge(evidence), evidence.requests)
+
+    async def _warm_up(self, drill: Drill, load: Clients) -> None:
+        """Let the load run, and wait until each class has had a success, or for as long as is bearable."""
+        limit = time.monotonic() + WARM_UP_MAX_S
+        await asyncio.sleep(WARM_UP_S)
+        while time.monotonic() < limit and unfit(load.requests, drill):
+            await asyncio.sleep(POLL_S)
 
     async def _prepare(self, drill: Drill, names: tuple[str, ...]) -> str:
         """Bring the targets into the state that the drill is about; return why that cannot be, "" when it is."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from langflow_ha.drill.engine import WARM_UP_S
+from langflow_ha.drill.engine import WARM_UP_MAX_S, WARM_UP_S
 from langflow_ha.drill.faults import FAULTS, PREPARATIONS
 from langflow_ha.drill.measure import quantile
 from langflow_ha.drill.model import Drill, Outcome
@@ -80,7 +80,7 @@ def planned(
         targets=names,
         commands=_commands(site, drill, names),
         usual_s=quantile(took, 0.5),
-        most_s=2 * WARM_UP_S + drill.hold_max_s + drill.steady_s,
+        most_s=WARM_UP_MAX_S + drill.hold_max_s + drill.steady_s,
     )
 
 
