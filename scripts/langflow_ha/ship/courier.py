@@ -138,7 +138,7 @@ class Courier:
 
     def _fail(self, error: str) -> None:
         if error != self.shown.error:
-            print(f"not delivered: {error}", flush=True)
+            print(f"not delivered to {self._file.stem}: {error}", flush=True)
         self.shown = replace(self.shown, failures=self.shown.failures + 1, error=error)
         self.close()
         self._progress = failed(self._progress)
