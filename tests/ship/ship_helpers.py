@@ -41,6 +41,7 @@ class FakeJournal:
         self.path = directory / "journal"
         self.path.touch()
         self.count = 0
+        self.slow = False
 
     def write(self, many: int = 1) -> None:
         with self.path.open("a") as file:
@@ -54,6 +55,8 @@ class FakeJournal:
                 file.write(json.dumps(entry) + "\n")
 
     def journalctl(self, cursor: str, _hours: float) -> list[str]:
+        if self.slow:
+            return ["sleep", "60"]
         return [sys.executable, "-c", _JOURNALCTL, str(self.path), cursor]
 
 

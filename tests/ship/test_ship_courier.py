@@ -74,6 +74,20 @@ def test_everything_arrives_once_while_nothing_fails(world: World) -> None:
     assert len(world.store.disk) == world.courier.shown.lines == 38
 
 
+def test_a_journal_that_is_slow_to_begin_hides_no_store_that_is_away(world: World) -> None:
+    world.store.up = False
+    world.journal.write(5)
+    while not world.courier.shown.error:
+        world.step()
+    world.journal.slow = True
+    world.step(3)
+    assert world.courier.shown.error == "away"
+    assert lag(world.courier.shown, 1_800_000_100) == pytest.approx(100, abs=0.01)
+    world.store.up = True
+    world.step(2)
+    assert (world.courier.shown.error, lag(world.courier.shown, 1_800_000_100)) == ("", 0)
+
+
 def test_a_store_that_was_away_gets_what_it_missed(world: World) -> None:
     world.store.up = False
     world.journal.write(5)

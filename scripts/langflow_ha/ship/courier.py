@@ -98,6 +98,8 @@ class Courier:
         entries = self._entries(lines)
         if not entries:
             if self.shown.error:
+                # journalctl may only be slow to begin: what ends an error is a store that answers.
+                self._life = self._life or self._store.life()
                 self.shown = replace(self.shown, error="", waits_since=None)
             return
         self.shown = replace(self.shown, waits_since=entries[0].at)
