@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from langflow_ha.bundle import artefacts, langflow, lock, minio
+from langflow_ha.bundle import artefacts, langflow, lock, minio, victorialogs
 from langflow_ha.bundle.cli import app
 from langflow_ha.bundle.container import BuildError, passed_environment, pip_configurations
 from typer.testing import CliRunner
@@ -109,6 +109,30 @@ def test_minio_pin() -> None:
     assert "-X m.example/minio/cmd.Version=2026-02-12T20:18:48Z" in pin.ldflags
     assert pin.ldflags.endswith("cmd.ShortCommitID=7aac2a2c5b7c")
     assert minio.pin().version.startswith("v0.0.0-")
+
+
+def test_victorialogs_is_compiled_with_the_compiler_of_its_digest() -> None:
+    recipe = victorialogs.recipe()
+    assert recipe.package.endswith("/app/victoria-logs")
+    assert recipe.toolchain == recipe.compiler
+    assert recipe.ldflags.endswith(".Version=victoria-logs-1.52.1")
+    assert victorialogs.binary_file().name == "victorialogs-v1.52.1-linux-amd64"
+
+
+def test_nothing_is_built_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    monkeypatch.setattr(langflow, "build", lambda *_: built.append("langflow"))
+    monkeypatch.setattr(minio, "build", lambda _: built.append("minio"))
+    monkeypatch.setattr(victorialogs, "build", lambda _: built.append("logs"))
+    for options, wanted in {
+        (): ["langflow", "minio"],
+        ("--logs",): ["langflow", "minio", "logs"],
+        ("--only", "logs"): ["logs"],
+        ("--only", "minio"): ["minio"],
+    }.items():
+        built.clear()
+        assert CliRunner().invoke(app, ["build", *options]).exit_code == 0
+        assert built == wanted
 
 
 def test_an_operators_binary_must_have_the_stated_digest(

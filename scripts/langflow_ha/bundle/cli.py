@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from langflow_ha.bundle import artefacts, langflow, minio
+from langflow_ha.bundle import artefacts, langflow, minio, victorialogs
 from langflow_ha.bundle.container import BuildError
 from langflow_ha.lab.model import LabError
 from langflow_ha.upgrade import release
@@ -50,7 +50,10 @@ def build(
         list[str] | None,
         typer.Option("--os", help="debian13 or debian12 (repeatable); default: debian13."),
     ] = None,
-    only: Annotated[str, typer.Option(help="Only this artefact: langflow or minio.")] = "",
+    only: Annotated[str, typer.Option(help="Only this artefact: langflow, minio or logs.")] = "",
+    logs: Annotated[
+        bool, typer.Option(help="VictoriaLogs too, for a site with central_logs.")
+    ] = False,
     version: Annotated[
         str, typer.Option(help="Of LangFlow; one that the kit has a lock of.")
     ] = langflow.VERSION,
@@ -59,13 +62,15 @@ def build(
     started = time.monotonic()
     with _errors():
         wanted = _known(systems or ["debian13"])
-        if only not in ("", "langflow", "minio"):
-            raise ValueError(f"--only {only!r}: it is langflow or minio")
-        if only != "minio":
+        if only not in ("", "langflow", "minio", "logs"):
+            raise ValueError(f"--only {only!r}: it is langflow, minio or logs")
+        if only in ("", "langflow"):
             for system in wanted:
                 langflow.build(system, _say, version)
-        if only != "langflow":
+        if only in ("", "minio"):
             minio.build(_say)
+        if logs or only == "logs":
+            victorialogs.build(_say)
     _say(f"done after {time.monotonic() - started:.0f} s")
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from langflow_ha.bundle import artefacts, container
-from langflow_ha.bundle.container import BuildError, Say
-
-PINS = Path(__file__).parent / "pins.json"
+from langflow_ha.bundle import artefacts, golang
+from langflow_ha.bundle.container import Say
 
 
 @dataclass(frozen=True)
@@ -51,23 +47,12 @@ class Pin:
 
 def pin() -> Pin:
     """Return the pinned version."""
-    return Pin(**json.loads(PINS.read_text("utf-8"))["minio"])
+    return Pin(**golang.pinned("minio"))
 
 
 def binary_file(wanted: Pin | None = None) -> Path:
     """Return where the binary is, or will be."""
     return artefacts.DIRECTORY / f"minio-{(wanted or pin()).release}-linux-amd64"
-
-
-def _accept(source: Path, target: Path, expected: str, say: Say) -> None:
-    """Move a binary into place and write its checksum."""
-    digest = artefacts.sha256(source)
-    if expected and digest != expected:
-        raise BuildError(f"{source.name} has the digest {digest}, not {expected}")
-    source.chmod(0o755)
-    source.replace(target)
-    artefacts.seal(target)
-    say(f"{target.name}: {artefacts.megabytes(target)}, sha256 {digest}")
 
 
 def supply(binary: Path, sha256: str, say: Say) -> Path:
@@ -77,7 +62,7 @@ def supply(binary: Path, sha256: str, say: Say) -> Path:
     copy = target.with_name(f"{target.name}.partial")
     shutil.copyfile(binary, copy)
     try:
-        _accept(copy, target, sha256, say)
+        golang.accept(copy, target, sha256, say)
     finally:
         copy.unlink(missing_ok=True)
     return target
@@ -86,36 +71,7 @@ def supply(binary: Path, sha256: str, say: Say) -> Path:
 def build(say: Say) -> Path:
     """Compile MinIO unless it is there; return its path."""
     wanted = pin()
-    target = binary_file(wanted)
-    if artefacts.is_sealed(target):
-        say(f"{target.name} is there ({artefacts.megabytes(target)})")
-        return target
-    artefacts.DIRECTORY.mkdir(exist_ok=True)
-    say(f"building {target.name} (about ten minutes on two cores)")
-    directory = Path(tempfile.mkdtemp(prefix="minio-", dir=artefacts.DIRECTORY))
-    try:
-        container.run(
-            "debian13",
-            "build_minio.sh",
-            say,
-            inputs={},
-            output=directory,
-            environment={
-                "MODULE": wanted.module,
-                "VERSION": wanted.version,
-                "LDFLAGS": wanted.ldflags,
-            },
-            caches={"go-modules": "/go/pkg/mod"},
-        )
-        # Another compiler gives other bytes: Go's checksum database vouches for the source, the
-        # recorded digest for the result where the compiler is the recorded one.
-        compiler = (directory / "compiler").read_text("ascii").strip()
-        expected = wanted.sha256 if compiler == wanted.compiler else ""
-        if not expected:
-            say(
-                f"no digest is recorded for {compiler}; Go's checksum database has vouched for the source"
-            )
-        _accept(directory / "minio", target, expected, say)
-    finally:
-        shutil.rmtree(directory)
-    return target
+    recipe = golang.Recipe(
+        wanted.module, wanted.version, wanted.ldflags, wanted.compiler, wanted.sha256
+    )
+    return golang.build(recipe, binary_file(wanted), "ten minutes", say)

@@ -33,6 +33,7 @@ PORTS: dict[str, tuple[Port, ...]] = {
     "cluster": (
         Port(7950, OWN, _AGENT),
         Port(7951, OWN, _AGENT),
+        Port(7956, OWN, ("langflow-ha-ship.service",)),
         Port(9100, OWN, ("prometheus-node-exporter.service", "node_exporter.service")),
     ),
     "balancer": (
@@ -60,6 +61,8 @@ PORTS: dict[str, tuple[Port, ...]] = {
         Port(9094, OWN, ("prometheus-alertmanager.service",)),
         Port(9096, LOOPBACK, ("langflow-ha-prometheus-long.service",)),
         Port(9115, LOOPBACK, ("prometheus-blackbox-exporter.service",)),
+        Port(9428, OWN, ("langflow-ha-log-gate.service",)),
+        Port(9429, LOOPBACK, ("langflow-ha-log-store.service",)),
     ),
     "nfs_server": (Port(2049, OWN, ("nfs-server.service",), in_kernel=True),),
 }

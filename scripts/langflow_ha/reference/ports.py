@@ -24,6 +24,7 @@ EXPRESSIONS = {
     r"\{\{ __members\.(\w+) \| map\(attribute='address'\) \}\}": r"\1",
     r"\{\{ '(\w+)' if __backup_target != 'none' else '' \}\}": r"\1, with a `backup_target`",
     r"\{\{ '(\w+)' if grafana_package \| default\(''\) else '' \}\}": r"\1, with a `grafana_package`",
+    r"\{\{ '(\w+)' if __central_logs else '' \}\}": r"\1, with `central_logs`",
 }
 
 

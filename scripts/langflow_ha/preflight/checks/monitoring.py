@@ -30,6 +30,18 @@ def nobody_sends(site: Site) -> Iterator[Problem]:
             )
 
 
+def nobody_keeps_logs(site: Site) -> Iterator[Problem]:
+    """Logs that shall go where nobody is."""
+    if site.value("central_logs") and not site.members("monitoring"):
+        yield Problem(
+            "logs",
+            "central_logs",
+            "true",
+            "no host is in the group monitoring, so there is no store for logs",
+            "put one or two hosts into the group monitoring, or set it to false",
+        )
+
+
 def mail(site: Site) -> Iterator[Problem]:
     """Mail without what it needs, or with what is none."""
     receivers = site.value("alert_mail_to") or []
@@ -85,4 +97,4 @@ def notes(site: Site) -> Iterator[Note]:
         )
 
 
-CHECKS = (nobody_sends, mail, webhooks)
+CHECKS = (nobody_sends, nobody_keeps_logs, mail, webhooks)
