@@ -24,6 +24,7 @@ from langflow_ha.drill.terminal import (
     DirectoryOption,
     SeedOption,
     TextfileOption,
+    class_lines,
     console,
     fresh_seed,
     outcome_line,
@@ -223,7 +224,8 @@ def during_command(
         raise typer.Exit(2) from error
     summaries = record.summarise([result])
     console.print(record.table(summaries))
-    console.print(outcome_line(result), markup=False, soft_wrap=True)
+    for line in (outcome_line(result), *class_lines(result)):
+        console.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(record.exit_code(summaries))
 
 

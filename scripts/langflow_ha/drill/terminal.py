@@ -61,6 +61,17 @@ def outcome_line(result: Record, count: int = 0) -> str:
     return f"{text}; {result.reason}" if result.reason else text
 
 
+def class_lines(result: Record) -> list[str]:
+    """Return one line for each kind of request of which some failed, with what was seen instead of an answer."""
+    return [
+        f"  {cls}: {stats.failed} of {stats.total} failed ("
+        + ", ".join(f"{count} {note}" for note, count in stats.notes.items())
+        + ")"
+        for cls, stats in result.classes.items()
+        if stats.failed
+    ]
+
+
 def publish(site: Site, journal: record.Journal, textfile: Path | None) -> None:
     """Write what is made of the records; a full disk must not hide how the drills ended."""
     console.print(f"records: {journal.file}", markup=False, soft_wrap=True)
