@@ -20,6 +20,7 @@ SOURCES = (
     "scripts/langflow_ha/exporter",
     "scripts/langflow_ha/keeper",
     "scripts/langflow_ha/page",
+    "scripts/langflow_ha/ship",
     "scripts/langflow_ha/flows",
     "scripts/langflow_ha/status/decide.py",
     "scripts/langflow_ha/status/model.py",
