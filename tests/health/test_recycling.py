@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -293,10 +294,52 @@ def test_what_a_sleeping_machine_claimed_nobody_heard() -> None:
 
 # --- three nodes -------------------------------------------------------------------------------
 
+NAMES = ("n1", "n2", "n3")
+QUICK = RAW["recycling"] | {"after": 5.0, "claim": 13.0, "drain": 20.0, "restart": 40.0}
+
+
+class Three:
+    """Three whole agents with clocks of their own, that see each other late, or not for a while."""
+
+    def __init__(self, offsets: tuple[float, ...] = (0.0, 0.4, 0.7)) -> None:
+        starts = {name: 1000 * i + offsets[i] for i, name in enumerate(NAMES)}
+        self.nodes = {n: Node(make(node=n, recycling=QUICK), at) for n, at in starts.items()}
+        self.shown = {name: [view(name)] for name in NAMES}
+        self.restarted: list[str] = []
+
+    def round(self, deaf: AbstractSet[str] = frozenset(), late: int = 1) -> None:
+        """Let each decide on what the others showed `late` rounds ago; never are two out."""
+        views = {name: pages[-min(late, len(pages))] for name, pages in self.shown.items()}
+        for name, node in self.nodes.items():
+            cut_off = set(NAMES) if name in deaf else deaf
+            lost: dict[str, Any] = dict.fromkeys(cut_off - {name}, TIMED_OUT)
+            now_at = node.state.recycling
+            away = now_at.stage is Stage.RESTART and node.now - now_at.since < 20
+            seen = FAILED if away else OK
+            decision = node.round(step=STEP, views=views, langflow=seen, **lost)
+            if decision.verdict.recycle_langflow:
+                self.restarted.append(name)
+                node.memory = FITS
+        for name, node in self.nodes.items():
+            self.shown[name].append(replace(view(name), stage=node.state.recycling.stage))
+        out = [n for n, node in self.nodes.items() if node.state.recycling.stage in OUT]
+        assert len(out) <= 1, f"{out} are out together"
+
+
+@pytest.mark.parametrize("late", [1, 2, 3, 4])
+def test_when_all_leak_at_once_each_has_its_turn(late: int) -> None:
+    three = Three()
+    for node in three.nodes.values():
+        node.memory = LEAKS
+    for _ in range(250):
+        three.round(late=late)
+    assert three.restarted == ["n1", "n2", "n3"]
+
+
 troubles = st.lists(
     st.tuples(
-        st.fixed_dictionaries({n: st.sampled_from([FITS, LEAKS]) for n in ("n1", "n2", "n3")}),
-        st.sets(st.sampled_from(["n1", "n2", "n3"]), max_size=2),
+        st.fixed_dictionaries({n: st.sampled_from([FITS, LEAKS]) for n in NAMES}),
+        st.sets(st.sampled_from(NAMES), max_size=2),
         st.integers(1, 25),
         st.integers(1, 4),
     ),
@@ -309,25 +352,9 @@ troubles = st.lists(
 def test_never_two_at_the_same_moment(
     history: list[tuple[dict[str, int], set[str], int, int]], offsets: tuple[float, ...]
 ) -> None:
-    """Three whole agents with clocks of their own, that see each other late, or not for a while."""
-    rules = RAW["recycling"] | {"after": 5.0, "claim": 13.0, "drain": 20.0, "restart": 40.0}
-    names = ("n1", "n2", "n3")
-    nodes = {
-        n: Node(make(node=n, recycling=rules), 1000 * i + o)
-        for i, (n, o) in enumerate(zip(names, offsets, strict=True), 1)
-    }
-    shown = {n: [view(n)] for n in names}
+    three = Three(offsets)
     for memory, deaf, count, late in history:
+        for name, node in three.nodes.items():
+            node.memory = memory[name]
         for _ in range(count):
-            views = {n: pages[-min(late, len(pages))] for n, pages in shown.items()}
-            for name, node in nodes.items():
-                node.memory = memory[name]
-                away = node.state.recycling.stage is Stage.RESTART
-                cut_off = set(names) if name in deaf else deaf
-                lost: dict[str, Any] = dict.fromkeys(cut_off - {name}, TIMED_OUT)
-                node.round(step=STEP, views=views, langflow=FAILED if away else OK, **lost)
-            for name, node in nodes.items():
-                stage = node.state.recycling.stage
-                shown[name].append(replace(view(name), stage=stage))
-            out = [n for n, node in nodes.items() if node.state.recycling.stage in OUT]
-            assert len(out) <= 1, out
+            three.round(deaf, late)
