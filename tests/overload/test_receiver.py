@@ -112,7 +112,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     crt, key = made / "crt", made / "key"
     made_for = ["-days", "2", "-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command = ["openssl", "req", "-x509", *curve, "-keyout", key, "-out", crt, *made_for]
+    files = ["-keyout", str(key), "-out", str(crt)]
+    command = ["openssl", "req", "-x509", *curve, *files, *made_for]
     subprocess.run(command, check=True, capture_output=True)
     return crt, key
 
