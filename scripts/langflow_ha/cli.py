@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "demo": "langflow_ha.demo.cli",
     "cost": "langflow_ha.cost.cli",
     "compare": "langflow_ha.compare.cli",
+    "overload": "langflow_ha.overload.cli",
     "browser": "langflow_ha.browser.cli",
     "reference": "langflow_ha.reference.cli",
 }

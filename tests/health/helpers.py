@@ -8,7 +8,7 @@ from typing import Any
 from langflow_ha.health import config
 from langflow_ha.health.config import Config
 from langflow_ha.health.decide import Decision, decide
-from langflow_ha.health.model import Observation, Outcome, PeerView, State, Surroundings
+from langflow_ha.health.model import Observation, Outcome, PeerView, Stage, State, Surroundings
 
 OK, FAILED, TIMED_OUT = Outcome.OK, Outcome.FAILED, Outcome.TIMED_OUT
 
@@ -42,8 +42,13 @@ RAW: dict[str, Any] = {
     "haproxy": {
         "live_url": "http://127.0.0.1:8404/live",
         "usable_url": "http://127.0.0.1:8404/usable",
+        "whole_url": "http://127.0.0.1:8404/whole",
     },
-    "langflow": {"ready_url": "http://192.0.2.1:7860/health_check"},
+    "langflow": {
+        "ready_url": "http://192.0.2.1:7860/health_check",
+        "unit": "langflow.service",
+        "runs_url": "",
+    },
     "backends": [
         {"name": "postgresql", "kind": "tcp", "address": "127.0.0.1", "port": 5432},
         {"name": "valkey", "kind": "resp", "address": "127.0.0.1", "port": 6379},
@@ -56,6 +61,7 @@ RAW: dict[str, Any] = {
         "langflow": pace(0.5, 1.0, 0.5),
         "backend": pace(1.0, 1.0, 1.0),
         "share": pace(1.0, 1.5, 0.25),
+        "burden": pace(5.0, 2.0, 5.0, rise=1),
     },
     "limits": {
         "tick": 0.1,
@@ -74,10 +80,20 @@ RAW: dict[str, Any] = {
         "tries": 3,
         "window": 600.0,
     },
+    "recycling": {
+        "memory_bytes": 1000,
+        "after": 300.0,
+        "claim": 30.0,
+        "drain": 300.0,
+        "restart": 600.0,
+        "tries": 3,
+        "window": 86400.0,
+    },
     "paths": {
         "weight_file": "/nonexistent/vip-weight",
         "maintenance_file": "/nonexistent/maintenance",
         "restart_request": "/nonexistent/restart",
+        "recycle_request": "/nonexistent/recycle",
         "keepalived_request": "/nonexistent/keepalived",
         "handover_file": "/nonexistent/handover",
         "journal": "/nonexistent/events.jsonl",
@@ -126,12 +142,13 @@ def view(name: str, **changes: Any) -> PeerView:
         "isolated": False,
         "vip_held_for": None,
         "checks": dict.fromkeys(
-            ("haproxy", "usable", "langflow", "postgresql", "valkey", "share"), True
+            ("haproxy", "usable", "whole", "langflow", "postgresql", "valkey", "share"), True
         ),
         "sees": ("n1", "n2", "n3"),
         "boot_id": "b",
         "seq": 1,
         "loop_age": 0.05,
+        "stage": Stage.IDLE,
     }
     return PeerView(**{**fields, **changes})
 
@@ -145,6 +162,8 @@ class Node:
         self.state = State()
         self.held = False
         self.maintenance = False
+        self.memory: int | None = 500
+        self.in_flight: int | None = 0
 
     def round(
         self,
@@ -159,8 +178,12 @@ class Node:
         """
         self.now += step
         views = views or {}
-        names = ["haproxy", "usable", "langflow", "share", *(b.name for b in self.config.backends)]
+        names = ["haproxy", "usable", "whole", "langflow", "share"]
+        names += [b.name for b in self.config.backends]
         seen = [Observation(name, self.now, outcomes.get(name, OK), "seen") for name in names]
+        for name, found in (("memory", self.memory), ("work", self.in_flight)):
+            outcome = FAILED if found is None else OK
+            seen.append(Observation(name, self.now, outcome, "seen", found=found))
         for peer in self.config.peers:
             refused = peer.name in refusing
             outcome = FAILED if refused else outcomes.get(peer.name, OK)

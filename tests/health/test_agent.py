@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from helpers import FAILED, OK, RAW, Node, make, raw, view
 from langflow_ha.health import act, agent, check, cli, config, gather, probes
-from langflow_ha.health.model import Observation, Surroundings
+from langflow_ha.health.model import Observation, Stage, Surroundings
 from langflow_ha.health.server import Server
 from langflow_ha.health.snapshot import Snapshot
 from langflow_ha.node.clock import boottime
@@ -35,7 +35,7 @@ class Clock:
 @pytest.fixture
 def settings(tmp_path: Path) -> config.Config:
     names = ["weight_file", "maintenance_file", "restart_request", "keepalived_request"]
-    names += ["handover_file", "journal"]
+    names += ["recycle_request", "handover_file", "journal"]
     paths = {**RAW["paths"], **{name: str(tmp_path / name) for name in names}}
     limits = {**RAW["limits"], "tick": 0.001}
     return config.parse(raw(paths=paths, limits=limits))
@@ -45,11 +45,11 @@ def weight(settings: config.Config) -> int:
     return int(Path(settings.paths.weight_file).read_text())
 
 
-def all_well(board: gather.Board, settings: config.Config, now: float) -> None:
+def all_well(board: gather.Board, settings: config.Config, now: float, **found: int) -> None:
     for probe in gather.probes_for(settings, gather.Network()):
         name = probe.check.removeprefix("peer:")
         peer = view(name) if probe.check != name else None
-        board.post(Observation(probe.check, now, OK, peer=peer))
+        board.post(Observation(probe.check, now, OK, peer=peer, found=found.get(probe.check)))
 
 
 def started(settings: config.Config, clock: Clock) -> tuple[agent.Agent, gather.Board]:
@@ -88,6 +88,18 @@ def test_a_keepalived_that_defies_a_fault_is_reported(settings: config.Config) -
         one.step(lambda: HELD)
     assert weight(settings) == -254
     assert Path(settings.paths.keepalived_request).exists()
+
+
+def test_a_gentle_restart_is_asked_for_by_its_own_file(settings: config.Config) -> None:
+    clock, asked = Clock(), Path(settings.paths.recycle_request)
+    one, board = started(settings, clock)
+    for _ in range(390):
+        clock.now += 0.9
+        all_well(board, settings, clock.now, memory=2000, work=0)
+        snapshot = one.step(lambda: NOT_HELD)
+        assert asked.exists() == (snapshot.recycles == 1)
+    assert snapshot.recycles == 1 and snapshot.restarts == 0
+    assert not Path(settings.paths.restart_request).exists()
 
 
 def test_a_restart_keeps_the_weight_until_there_is_a_verdict(settings: config.Config) -> None:
@@ -170,7 +182,7 @@ def shown(held: bool = True) -> Snapshot:
     node = Node(make(), start=999.0)
     node.held = held
     decision = node.round()
-    return Snapshot(node.config, decision, decision.verdict.weight, "boot", 7, 3, 0, 0)
+    return Snapshot(node.config, decision, decision.verdict.weight, "boot", 7, 3, 0, 0, 0)
 
 
 def get(server: Server, path: str) -> probes.Reply:
@@ -194,8 +206,20 @@ def test_a_peer_reads_what_a_peer_shows(server: Server) -> None:
     assert (peer.name, peer.fit, peer.sees, peer.seq) == ("n1", True, ("n2", "n3"), 7)
     assert peer.vip_held_for is not None and peer.loop_age == pytest.approx(1.2)
     assert peer.checks == dict.fromkeys(
-        ("haproxy", "usable", "langflow", "share", "postgresql", "valkey"), True
+        (
+            *("haproxy", "usable", "whole", "langflow", "share", "postgresql", "valkey"),
+            *("memory", "work"),
+        ),
+        True,
     )
+    assert peer.stage == Stage.IDLE
+
+
+def test_a_peer_that_is_older_is_read_and_has_no_stage(server: Server) -> None:
+    server.publish(shown())
+    page = json.loads(get(server, "/peer").body)
+    del page["recycling"]
+    assert gather.parse_peer(json.dumps(page).encode()).stage is None
 
 
 def test_status_metrics_and_agent_check(server: Server) -> None:
@@ -206,6 +230,10 @@ def test_status_metrics_and_agent_check(server: Server) -> None:
     assert 'langflow_ha_check_ok{check="haproxy"} 1' in metrics
     assert 'langflow_ha_peer_reachable{peer="n2"} 1' in metrics
     assert "langflow_ha_healing_exhausted 0" in metrics
+    assert "langflow_ha_langflow_memory_bytes 500" in metrics
+    assert "langflow_ha_langflow_memory_bound_bytes 1000" in metrics
+    assert "langflow_ha_recycling 0" in metrics
+    assert "langflow_ha_langflow_recycles_total 0" in metrics
     assert ask_agent_check(server) == b"up 100%\n"
     assert get(server, "/secret").status == 404
 

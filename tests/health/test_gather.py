@@ -37,6 +37,12 @@ class Fake:
     def share_takes_writes(self, share: config.Share, node: str, timeout: float) -> None:
         self.http_get("", 0)
 
+    def memory_held(self, unit: str) -> int:
+        return self.http_get("", 0).status
+
+    def work_in_flight(self, port: int, runs_url: str, timeout: float) -> int:
+        return self.http_get("", 0).status
+
 
 def body(peer: PeerView) -> bytes:
     return json.dumps(asdict(peer)).encode()

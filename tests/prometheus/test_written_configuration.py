@@ -110,6 +110,8 @@ RECEIVERS: dict[str, Any] = {
     "alertmanager_slack_url": "https://hooks.example.org/T/B/x",
     "alertmanager_slack_channel": "#ops",
     "alertmanager_deadman_url": "https://hc.example.org/ping",
+    "alertmanager_overload_url": "https://controller.example.org:8790/overload",
+    "alertmanager_overload_token": 'to"ken',
 }
 
 
@@ -122,7 +124,16 @@ def test_alertmanager_takes_its_configuration(tmp_path: Path, receivers: dict[st
     assert found == {
         "everybody": everybody,
         "deadman": {"webhook_configs"} if receivers else set(),
+        **({"overload": {"webhook_configs"}} if receivers else {}),
     }
+
+
+def test_the_overload_hook_gets_the_token_by_tls_and_nothing_that_is_over() -> None:
+    config = yaml.safe_load(rendered("alertmanager", "alertmanager.yml", **RECEIVERS))
+    (hook,) = (r["webhook_configs"][0] for r in config["receivers"] if r["name"] == "overload")
+    assert hook["send_resolved"] is False
+    assert hook["http_config"]["authorization"] == {"credentials": 'to"ken'}
+    assert hook["http_config"]["tls_config"] == {"ca_file": f"{TLS}/ca.crt"}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +143,10 @@ def test_alertmanager_takes_its_configuration(tmp_path: Path, receivers: dict[st
         ({"alertname": "LangflowNodeDown", "level": "seconds"}, "everybody"),
         ({"alertname": "LangflowP99OverBaseline", "level": "hours"}, "everybody"),
         ({"alertname": "SomebodyElses"}, "everybody"),
+        (
+            {"alertname": "LangflowOverloaded", "level": "minutes", "scale": "out"},
+            "overload,everybody",
+        ),
     ],
 )
 def test_alerts_go_where_they_should(tmp_path: Path, labels: dict[str, str], receiver: str) -> None:

@@ -75,6 +75,7 @@ def test_a_node_hands_over_before_it_stops_and_leaves_etcd_before_it_is_shut_out
     assert site.code == 0, out
     order = [
         "n1 preflight main",
+        "n3 health_agent await_others",
         "n3 haproxy drain n1",
         "n3 haproxy drain n2",
         "n3 postgresql hand_over",

@@ -23,6 +23,7 @@ def test_a_node_gives_its_traffic_and_its_duties_away_and_gets_its_traffic_back(
     out = maintenance(world, "n1", "on")
     assert world.code == 0, out
     assert [line.strip() for line in world.calls("n1")] == [
+        "health_agent await_others",
         "haproxy drain n1",
         "haproxy drain n2",
         "valkey hand_over",

@@ -33,7 +33,7 @@ def test_a_roll_takes_one_node_after_the_other_and_the_holder_last(world: World)
     for node in NODES:
         assert world.calls(node, "haproxy", "langflow", "verify")[1:9] == THROUGH
     changing = [line for line in world.log if "install" not in line and "verify main" not in line]
-    assert [line.split()[0] for line in changing] == ["n2"] * 8 + ["n1"] * 8
+    assert [line.split()[0] for line in changing] == ["n2"] * 9 + ["n1"] * 9
     assert "langflow migrate" not in " ".join(world.log)
     assert "one node after the other" in out
     assert [line.split(" alertname")[0] for line in world.silences] == [

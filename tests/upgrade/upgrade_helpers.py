@@ -17,6 +17,7 @@ OLD, NEW = "1.12.8", "1.13.0"
 ENTRIES = {
     "langflow": ("install", "stop", "configure", "migrate", "go_back", "start"),
     "haproxy": ("drain", "undrain"),
+    "health_agent": ("await_others",),
     "verify": ("main", "flow"),
     "postgresql": ("databases", "hand_over"),
     "valkey": ("hand_over",),

@@ -46,7 +46,7 @@ class Agent:
         self._handover = act.Handover(Path(config.paths.handover_file), boot_id)
         paths = config.paths
         self._journal = Journal(Path(paths.journal), paths.journal_bytes, config.node)
-        self._seq = self._transitions = self._restarts = 0
+        self._seq = self._transitions = self._restarts = self._recycles = 0
         self._weight = WEIGHT_UNFIT
         self._began = clock()
         self._inherited = self._handover.take(self._began, config.limits.restart_grace)
@@ -65,6 +65,9 @@ class Agent:
         if new.verdict.restart_langflow:
             ask_systemd(Path(self._config.paths.restart_request))
             self._restarts += 1
+        if new.verdict.recycle_langflow:
+            ask_systemd(Path(self._config.paths.recycle_request))
+            self._recycles += 1
         if new.verdict.kill_keepalived:
             ask_systemd(Path(self._config.paths.keepalived_request))
         for event in transitions(self._config, before, new):
@@ -78,6 +81,7 @@ class Agent:
             seq=self._seq,
             transitions=self._transitions,
             restarts=self._restarts,
+            recycles=self._recycles,
             journal_dropped=self._journal.dropped,
         )
 

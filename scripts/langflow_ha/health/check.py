@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from langflow_ha.health import gather
 from langflow_ha.health.config import Config
-from langflow_ha.health.decide import HAPROXY, LANGFLOW, PEER, SHARE, USABLE
+from langflow_ha.health.knowledge import HAPROXY, LANGFLOW, PEER, SHARE, USABLE
 from langflow_ha.health.model import Observation, Surroundings
 from langflow_ha.node.clock import boottime
 from langflow_ha.node.command import OK

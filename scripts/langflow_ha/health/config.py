@@ -34,10 +34,13 @@ class TieBreaker:
 
 @dataclass(frozen=True, slots=True)
 class Haproxy:
-    """The local balancer. `usable_url`: 200 while it reaches a live LangFlow; "" = not asked."""
+    """The local balancer. What is "" is not asked."""
 
     live_url: str
     usable_url: str
+    """200 while it reaches a live LangFlow."""
+    whole_url: str
+    """200 while every LangFlow gets traffic from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class Langflow:
     """The local LangFlow."""
 
     ready_url: str
+    unit: str
+    runs_url: str
+    """Where the daemon for background runs tells how many wait here; "" = there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ class Paces:
     langflow: Pace
     backend: Pace
     share: Pace
+    burden: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +138,30 @@ class HealingRules:
 
 
 @dataclass(frozen=True, slots=True)
+class RecyclingRules:
+    """When the agent restarts a LangFlow that leaks; seconds, but for the bound."""
+
+    memory_bytes: int
+    """The bound; 0 = never."""
+    after: float
+    claim: float
+    """How long all others must have been well, and have heard of it, before it begins."""
+    drain: float
+    """The longest wait for work in flight before the restart is asked for."""
+    restart: float
+    """From then on, until it is back; after that the ordinary rules hold for it."""
+    tries: int
+    window: float
+
+
+@dataclass(frozen=True, slots=True)
 class Paths:
     """Files the agent writes or watches for."""
 
     weight_file: str
     maintenance_file: str
     restart_request: str
+    recycle_request: str
     keepalived_request: str
     handover_file: str
     journal: str
@@ -184,6 +209,7 @@ class Config:
     paces: Paces
     limits: Limits
     healing: HealingRules
+    recycling: RecyclingRules
     paths: Paths
     report: Report
 
@@ -224,7 +250,8 @@ def _check_members(config: Config) -> None:
     if config.haproxy and not config.vip_addresses:
         raise ConfigError("vip_addresses", [], "a balancer must know its virtual addresses")
     backends = [b.name for b in config.backends]
-    reserved = {"haproxy", "usable", "langflow", "share"} & set(backends)
+    own = {"haproxy", "usable", "whole", "langflow", "share", "memory", "work"}
+    reserved = own & set(backends)
     if reserved or len(set(backends)) != len(backends):
         raise ConfigError("backends", backends, "names must be unique and no check of the agent's")
 
@@ -245,11 +272,15 @@ def _check_urls(config: Config) -> None:
     places = []
     if config.haproxy:
         places += [("haproxy.live_url", config.haproxy.live_url)]
-        if config.haproxy.usable_url:
-            places += [("haproxy.usable_url", config.haproxy.usable_url)]
+        places += [("haproxy.usable_url", config.haproxy.usable_url)]
+        places += [("haproxy.whole_url", config.haproxy.whole_url)]
     if config.langflow:
         places += [("langflow.ready_url", config.langflow.ready_url)]
+        places += [("langflow.runs_url", config.langflow.runs_url)]
+    optional = {"haproxy.usable_url", "haproxy.whole_url", "langflow.runs_url"}
     for key, url in places:
+        if not url and key in optional:
+            continue
         parts = urlsplit(url)
         try:
             ipaddress.ip_address(parts.hostname or "")
@@ -284,4 +315,22 @@ def _check_numbers(config: Config) -> None:
             "limits.stall",
             config.limits.stall,
             f"must be above {slowest + config.limits.tick} (slowest interval plus a tick)",
+        )
+    _check_recycling(config)
+
+
+def _check_recycling(config: Config) -> None:
+    rules, peer = config.recycling, config.paces.peer
+    if rules.memory_bytes < 0:
+        raise ConfigError("recycling.memory_bytes", rules.memory_bytes, "must be 0 (never) or more")
+    above_zero("recycling", dataclasses.replace(rules, memory_bytes=1))
+    # A peer counts as seen until it has failed `fall_timeout` times, and its own view has an age too. What one node
+    # does is known to all before another, which saw none of it, may begin.
+    blind = (peer.fall_timeout + 1) * (peer.interval + 2 * peer.timeout)
+    least = 2 * (config.limits.peer_view_age + blind) + config.limits.stall
+    if rules.claim < least:
+        raise ConfigError(
+            "recycling.claim",
+            rules.claim,
+            f"must be at least {least:g}, or two nodes could restart at the same moment",
         )

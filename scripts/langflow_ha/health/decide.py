@@ -1,8 +1,9 @@
 """From what was seen to what is said. Pure: no clock, no socket, no file.
 
-`decide` folds new observations into the state and concludes. Three questions, each answered by
-one function below: may this node hold the VIP (`_standing`), may its LangFlow have traffic
-(`_agent_word`), does its LangFlow need a restart (`healing.heal`). The rule behind all three is
+`decide` folds new observations into the state and concludes. Four questions, each answered by
+one function: may this node hold the VIP (`_standing`), may its LangFlow have traffic
+(`_agent_word`), does its LangFlow need a restart because it hangs (`healing.heal`), or because it
+leaks (`recycling.recycle`). The rule behind all three is
 relative: what is broken everywhere is no reason to move anything.
 """
 
@@ -13,7 +14,20 @@ from dataclasses import dataclass, replace
 
 from langflow_ha.health.config import Config, Pace
 from langflow_ha.health.healing import heal
+from langflow_ha.health.knowledge import (
+    HAPROXY,
+    LANGFLOW,
+    PEER,
+    SHARE,
+    TIE_BREAKER,
+    USABLE,
+    fresh_views,
+    own_backends_work,
+    pace_of,
+    up,
+)
 from langflow_ha.health.model import (
+    OUT,
     WEIGHT_BONUS,
     WEIGHT_FAULT,
     WEIGHT_FIT,
@@ -27,9 +41,8 @@ from langflow_ha.health.model import (
     Surroundings,
     Verdict,
 )
-
-HAPROXY, USABLE, LANGFLOW, SHARE = "haproxy", "usable", "langflow", "share"
-PEER, TIE_BREAKER = "peer:", "tie:"
+from langflow_ha.health.others import hindrances
+from langflow_ha.health.recycling import forget, recycle
 
 _SAME_AGE = 0.5
 """Two holdings that differ by less than a polling round, in seconds, count as equally old."""
@@ -70,50 +83,37 @@ def decide(
     state = _settle_handover(config, state, standing, now)
     if state.handing_over and standing is not Standing.ISOLATED:
         standing, reasons = Standing.YIELDING, (*reasons, "a peer is fit, and gets the VIP")
+    isolated = standing is Standing.ISOLATED
     state, kill_keepalived = _settle_defiance(config, state, standing, now)
     healing, restart = heal(
         config.healing,
         state.healing,
         [o for o in observations if o.check == LANGFLOW],
-        only_here=standing is not Standing.ISOLATED
-        and not around.maintenance
-        and _trouble_is_ours(config, state),
+        only_here=not isolated and not around.maintenance and _trouble_is_ours(config, state),
         now=now,
     )
+    recycling, gently = recycle(
+        config.recycling,
+        state.recycling,
+        observations,
+        ready=up(state, LANGFLOW) is True,
+        hindrances=tuple(hindrances(config, state, around, isolated=isolated)),
+        now=now,
+    )
+    state = replace(state, healing=healing, recycling=recycling)
     word = _agent_word(config, state, around)
     return Decision(
-        state=replace(state, healing=healing, agent_word=word),
+        state=replace(state, agent_word=word),
         verdict=Verdict(
             standing=standing,
             weight=_weight(standing, around.vip_held),
             reasons=reasons,
             agent_word=word,
             restart_langflow=restart,
+            recycle_langflow=gently,
             kill_keepalived=kill_keepalived,
         ),
     )
-
-
-def fresh_views(config: Config, state: State) -> dict[str, PeerView]:
-    """What reachable peers say, without those whose own knowledge is stale."""
-    return {
-        name: view
-        for name, view in state.peers.items()
-        if _up(state, PEER + name) and view.loop_age <= config.limits.peer_view_age
-    }
-
-
-def pace_of(config: Config, check: str) -> Pace:
-    """The pace of a check, by its name."""
-    if check.startswith((PEER, TIE_BREAKER)):
-        return config.paces.peer
-    if check == HAPROXY:
-        return config.paces.haproxy
-    if check == USABLE:
-        return config.paces.usable
-    if check == SHARE:
-        return config.paces.share
-    return config.paces.langflow if check == LANGFLOW else config.paces.backend
 
 
 # --- folding ---------------------------------------------------------------------------------
@@ -130,6 +130,7 @@ def _forget(state: State) -> State:
         checks={},
         peers={},
         healing=healing,
+        recycling=forget(state.recycling),
         dual_since=None,
         defied_since=None,
         blind_since=None,
@@ -208,12 +209,12 @@ def _standing(config: Config, state: State, now: float) -> tuple[Standing, tuple
     isolated = _isolated(config, state)
     if isolated:
         return Standing.ISOLATED, ("no majority of the members in reach",)
-    unknown = tuple(f"{c}: not seen yet" for c in _needed(config) if _up(state, c) is None)
+    unknown = tuple(f"{c}: not seen yet" for c in _needed(config) if up(state, c) is None)
     if isolated is None or unknown:
         return Standing.UNKNOWN, unknown
     if state.yielding:
         return Standing.YIELDING, ("another node holds the VIP too, and this one yields",)
-    if config.haproxy and not _up(state, HAPROXY):
+    if config.haproxy and not up(state, HAPROXY):
         return Standing.UNFIT, (f"haproxy: {state.checks[HAPROXY].detail}",)
     if state.blind_since is not None and now - state.blind_since >= config.limits.blind_grace:
         return Standing.UNFIT, ("haproxy reaches no LangFlow, a peer's does",)
@@ -247,7 +248,7 @@ def _isolated(config: Config, state: State) -> bool | None:
         return None
     if len(config.members) > 2:
         return True
-    ties = [_up(state, f"{TIE_BREAKER}{t.address}:{t.port}") for t in config.tie_breakers]
+    ties = [up(state, f"{TIE_BREAKER}{t.address}:{t.port}") for t in config.tie_breakers]
     if True in ties:
         return False
     return None if None in ties else True
@@ -334,7 +335,7 @@ def _settle_owners(config: Config, state: State, now: float) -> State:
 
 def _loses(config: Config, state: State, held_for: float, others: Sequence[PeerView]) -> bool:
     rank = {member.name: i for i, member in enumerate(config.members)}
-    fit = bool(_up(state, HAPROXY))
+    fit = bool(up(state, HAPROXY))
     for other in others:
         if fit != other.fit:
             if other.fit:
@@ -354,13 +355,16 @@ def _agent_word(config: Config, state: State, around: Surroundings) -> str:
 
     Only `up`, `down` and a percentage: `ready`, `drain` and `maint` would undo what an operator
     set through HAProxy's socket. `down` needs a peer that is well: when all are ill alike,
-    HAProxy's own checks decide.
+    HAProxy's own checks decide. It ends no request that is in flight, and unlike a percentage it
+    also turns away those whose cookie names this server: so it is the word for a gentle restart.
     """
     if config.langflow is None:
         return ""
     if around.maintenance:
         return "up 0%"
-    if _up(state, LANGFLOW) is None:
+    if state.recycling.stage in OUT:
+        return "down #restarts gently, for it holds too much memory"
+    if up(state, LANGFLOW) is None:
         return state.agent_word
     checks = (LANGFLOW, *(b.name for b in config.backends), SHARE)
     worse = [check for check in checks if _broken_only_here(config, state, check)]
@@ -372,7 +376,7 @@ def _trouble_is_ours(config: Config, state: State) -> bool:
 
     One that waits for a file of a hung share cannot even be killed, and goes on when the share does.
     """
-    if any(_up(state, name) is False for name in (*(b.name for b in config.backends), SHARE)):
+    if not own_backends_work(config, state):
         return False
     elsewhere = [
         view.checks[LANGFLOW]
@@ -383,11 +387,6 @@ def _trouble_is_ours(config: Config, state: State) -> bool:
 
 
 def _broken_only_here(config: Config, state: State, check: str) -> bool:
-    return _up(state, check) is False and any(
+    return up(state, check) is False and any(
         view.checks.get(check, False) for view in fresh_views(config, state).values()
     )
-
-
-def _up(state: State, check: str) -> bool | None:
-    known = state.checks.get(check)
-    return None if known is None else known.up

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from langflow_ha.health.config import Config
-from langflow_ha.health.decide import PEER, Decision, fresh_views
+from langflow_ha.health.decide import Decision
+from langflow_ha.health.knowledge import PEER, fresh_views
+from langflow_ha.health.model import OUT, Recycling, Stage
 from langflow_ha.node.journal import INFO, PAGE, WARNING, Event
 
 
@@ -15,6 +17,7 @@ def transitions(config: Config, old: Decision | None, new: Decision) -> Iterator
     yield from _of_peers(config, old, new)
     yield from _of_the_vip(old, new)
     yield from _of_langflow(old, new)
+    yield from _of_recycling(config, old, new)
 
 
 def _of_checks(old: Decision | None, new: Decision) -> Iterator[Event]:
@@ -66,10 +69,42 @@ def _of_the_vip(old: Decision | None, new: Decision) -> Iterator[Event]:
 def _of_langflow(old: Decision | None, new: Decision) -> Iterator[Event]:
     word, before = new.verdict.agent_word, old.verdict.agent_word if old else ""
     if word != before:
-        level = WARNING if word.startswith("down") else INFO
+        bad = word.startswith("down") and new.state.recycling.stage not in OUT
+        level = WARNING if bad else INFO
         yield Event(level, "agent_word", word)
     if new.verdict.restart_langflow:
         tries = len(new.state.healing.attempts)
         yield Event(WARNING, "langflow_restart_requested", f"hung; try {tries}")
     if new.state.healing.exhausted and not (old and old.state.healing.exhausted):
         yield Event(PAGE, "langflow_healing_exhausted", "restarts did not help; no more tries")
+
+
+def _of_recycling(config: Config, old: Decision | None, new: Decision) -> Iterator[Event]:
+    before = old.state.recycling if old else Recycling()
+    after, rules = new.state.recycling, config.recycling
+    held = f"it holds {(after.memory or 0) >> 20} MiB, its bound is {rules.memory_bytes >> 20} MiB"
+    if after.exhausted and not before.exhausted:
+        detail = f"{held}, and {len(after.attempts)} gentle restarts did not last"
+        yield Event(PAGE, "langflow_recycling_exhausted", detail)
+    elif _waits(after) and not _waits(before):
+        yield Event(WARNING, "recycle_waits", f"{held}; {'; '.join(after.hindrances)}")
+    match before.stage, after.stage:
+        case Stage.CLAIM, Stage.DRAIN:
+            yield Event(INFO, "recycle_begun", f"{held}; it takes no new requests")
+        case Stage.DRAIN, Stage.RESTART:
+            left = "nobody knows how much" if after.in_flight is None else after.in_flight
+            yield Event(INFO, "recycle_restart_requested", f"work still in flight: {left}")
+        case Stage.DRAIN, Stage.IDLE:
+            why = "; ".join(after.hindrances) or "it does not exceed its bound any more"
+            yield Event(WARNING, "recycle_given_up", f"{why}; it takes requests again")
+        case Stage.RESTART, Stage.IDLE if after.failed:
+            detail = f"LangFlow is not back {rules.restart:g} s after its restart was asked for"
+            yield Event(PAGE, "recycle_failed", detail)
+        case Stage.RESTART, Stage.IDLE:
+            yield Event(INFO, "recycle_done", "LangFlow is back, and takes requests")
+
+
+def _waits(recycling: Recycling) -> bool:
+    """Does it need a gentle restart, and something speaks against it?"""
+    idle = recycling.stage is Stage.IDLE
+    return idle and recycling.wanted and not recycling.exhausted and bool(recycling.hindrances)

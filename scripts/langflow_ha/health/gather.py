@@ -13,16 +13,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from langflow_ha.health import probes
-from langflow_ha.health.config import Backend, Config, Pace, Share
-from langflow_ha.health.decide import (
+from langflow_ha.health import burden, probes
+from langflow_ha.health.config import Backend, Config, Langflow, Pace, Share
+from langflow_ha.health.knowledge import (
     HAPROXY,
     LANGFLOW,
+    MEMORY,
     PEER,
     SHARE,
     TIE_BREAKER,
     USABLE,
+    WHOLE,
+    WORK,
     pace_of,
 )
 from langflow_ha.health.model import Observation, Outcome, PeerView, Surroundings
@@ -44,6 +48,8 @@ class Transport(Protocol):
     def resp_ping(self, address: str, port: int, timeout: float) -> None: ...
     def host_answers(self, address: str, port: int, timeout: float) -> None: ...
     def share_takes_writes(self, share: Share, node: str, timeout: float) -> None: ...
+    def memory_held(self, unit: str) -> int: ...
+    def work_in_flight(self, port: int, runs_url: str, timeout: float) -> int: ...
 
 
 class Network:
@@ -70,10 +76,16 @@ class Network:
             self._writers[path] = Writer(path)
         self._writers[path].write(timeout)
 
+    def memory_held(self, unit: str) -> int:
+        return burden.memory_held(unit)
+
+    def work_in_flight(self, port: int, runs_url: str, timeout: float) -> int:
+        return burden.work_in_flight(port, runs_url, timeout)
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A named question with its pace. `ask` raises what it cannot answer; a peer returns a view."""
+    """A named question with its pace. `ask` raises what it cannot answer, and returns what it found."""
 
     check: str
     pace: Pace
@@ -177,16 +189,18 @@ def _patience(pace: Pace) -> float:
     return max(pace.interval, pace.timeout) + pace.timeout + _OVERDUE_SLACK
 
 
-def _questions(
-    config: Config, net: Transport
-) -> Iterator[tuple[str, Callable[[], PeerView | None]]]:
+def _questions(config: Config, net: Transport) -> Iterator[tuple[str, Callable[[], object]]]:
     paces = config.paces
     if config.haproxy:
         yield HAPROXY, _http_ok(net, config.haproxy.live_url, paces.haproxy.timeout)
         if config.haproxy.usable_url:
             yield USABLE, _http_ok(net, config.haproxy.usable_url, paces.usable.timeout)
+        if config.haproxy.whole_url:
+            yield WHOLE, _http_ok(net, config.haproxy.whole_url, paces.usable.timeout)
     if config.langflow:
         yield LANGFLOW, _http_ok(net, config.langflow.ready_url, paces.langflow.timeout)
+        yield MEMORY, _memory(net, config.langflow)
+        yield WORK, _work(net, config.langflow, paces.burden.timeout)
     for backend in config.backends:
         yield backend.name, _backend(net, backend, paces.backend.timeout)
     if config.share:
@@ -215,6 +229,15 @@ def _backend(net: Transport, backend: Backend, timeout: float) -> Callable[[], N
 
 def _share(net: Transport, share: Share, node: str, timeout: float) -> Callable[[], None]:
     return lambda: net.share_takes_writes(share, node, timeout)
+
+
+def _memory(net: Transport, langflow: Langflow) -> Callable[[], int]:
+    return lambda: net.memory_held(langflow.unit)
+
+
+def _work(net: Transport, langflow: Langflow, timeout: float) -> Callable[[], int]:
+    port = urlsplit(langflow.ready_url).port or 0
+    return lambda: net.work_in_flight(port, langflow.runs_url, timeout)
 
 
 def _host(net: Transport, address: str, port: int, timeout: float) -> Callable[[], None]:
@@ -252,6 +275,7 @@ def parse_peer(body: bytes) -> PeerView:
             boot_id=str(raw["boot_id"]),
             seq=int(raw["seq"]),
             loop_age=float(raw["loop_age"]),
+            stage=raw.get("recycling"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a peer's answer: {error!r}") from None

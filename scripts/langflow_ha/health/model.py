@@ -27,6 +27,21 @@ class Outcome(StrEnum):
     """No answer in time: frozen, cut off, or only slow. Weaker evidence than FAILED."""
 
 
+class Stage(StrEnum):
+    """How far a gentle restart of the own LangFlow is."""
+
+    IDLE = "idle"
+    CLAIM = "claim"
+    """It needs one, and says so, until everybody has heard it."""
+    DRAIN = "drain"
+    """It is out of traffic and finishes its work."""
+    RESTART = "restart"
+
+
+OUT = (Stage.DRAIN, Stage.RESTART)
+"""Stages without traffic."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerView:
     """What a peer says of itself at `/peer`."""
@@ -43,6 +58,8 @@ class PeerView:
     seq: int
     loop_age: float
     """Age of the peer's last decision when it answered. A view that is too old is no view."""
+    stage: str | None = None
+    """A `Stage`; None from an agent that is older than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +121,37 @@ class Healing:
 
 
 @dataclass(frozen=True, slots=True)
+class Recycling:
+    """Where the agent stands with gentle restarts of its own LangFlow."""
+
+    stage: Stage = Stage.IDLE
+    since: float = float("-inf")
+    """When the stage began."""
+    memory: int | None = None
+    """Bytes that LangFlow held when it was last looked at; None when that is not known."""
+    over_since: float | None = None
+    """Since when these are above the bound, without a break."""
+    in_flight: int | None = None
+    counted_at: float = float("-inf")
+    """When that was counted."""
+    wanted: bool = False
+    hindrances: tuple[str, ...] = ()
+    gone: bool = False
+    """During a restart: the old process has ended."""
+    failed: bool = False
+    """The last restart did not bring it back in time."""
+    attempts: tuple[float, ...] = ()
+    exhausted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """All that survives from one decision to the next."""
 
     checks: dict[str, CheckState] = field(default_factory=dict)
     peers: dict[str, PeerView] = field(default_factory=dict)
     healing: Healing = Healing()
+    recycling: Recycling = Recycling()
     decided_at: float | None = None
     held_since: float | None = None
     dual_since: float | None = None
@@ -149,6 +191,7 @@ class Verdict:
     agent_word: str
     """The answer to HAProxy's agent check, without the newline."""
     restart_langflow: bool = False
+    recycle_langflow: bool = False
     kill_keepalived: bool = False
 
     @property

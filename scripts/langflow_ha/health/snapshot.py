@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from langflow_ha.health.config import Config
-from langflow_ha.health.decide import PEER, TIE_BREAKER, Decision
-from langflow_ha.health.model import Standing
+from langflow_ha.health.decide import Decision
+from langflow_ha.health.knowledge import PEER, TIE_BREAKER
+from langflow_ha.health.model import OUT, Standing
 from langflow_ha.node.pages import as_json
 from langflow_ha.node.prometheus import counter, family, gauge, page
 
@@ -23,6 +24,7 @@ class Snapshot:
     seq: int
     transitions: int
     restarts: int
+    recycles: int
     journal_dropped: int
 
 
@@ -46,6 +48,7 @@ def peer_json(snap: Snapshot, now: float) -> bytes:
             "boot_id": snap.boot_id,
             "seq": snap.seq,
             "loop_age": round(now - decided_at, 3),
+            "recycling": state.recycling.stage,
         }
     )
 
@@ -64,8 +67,10 @@ def status_json(snap: Snapshot, now: float) -> bytes:
             "checks": {name: asdict(check) for name, check in state.checks.items()},
             "peers": {name: asdict(view) for name, view in state.peers.items()},
             "healing": asdict(state.healing),
+            "recycling": asdict(state.recycling),
             "transitions": snap.transitions,
             "langflow_restarts": snap.restarts,
+            "langflow_recycles": snap.recycles,
             "loop_age": round(now - (state.decided_at or 0.0), 3),
             "seq": snap.seq,
         }
@@ -100,7 +105,21 @@ def _metrics(snap: Snapshot, now: float) -> Iterator[str]:
     exhausted = state.healing.exhausted
     yield from gauge("healing_exhausted", "1 when restarts of LangFlow did not help.", exhausted)
     yield from counter("langflow_restarts_total", "Restarts asked for.", snap.restarts)
+    if snap.config.langflow:
+        yield from _of_recycling(snap)
     yield from counter("transitions_total", "Events recorded.", snap.transitions)
     yield from counter("journal_dropped_total", "Events lost.", snap.journal_dropped)
     age = round(now - (state.decided_at or 0.0), 3)
     yield from gauge("loop_age_seconds", "Age of the last decision.", age)
+
+
+def _of_recycling(snap: Snapshot) -> Iterator[str]:
+    now_at, bound = snap.decision.state.recycling, snap.config.recycling.memory_bytes
+    if now_at.memory is not None:
+        text = "What LangFlow holds and only its end frees."
+        yield from gauge("langflow_memory_bytes", text, now_at.memory)
+    yield from gauge("langflow_memory_bound_bytes", "Above it for long: restarted gently.", bound)
+    yield from gauge("recycling", "1 while LangFlow is out for that.", now_at.stage in OUT)
+    yield from gauge("recycle_wanted", "1 while it needs that.", now_at.wanted)
+    yield from gauge("recycling_exhausted", "1 when it needs that too often.", now_at.exhausted)
+    yield from counter("langflow_recycles_total", "Gentle restarts asked for.", snap.recycles)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from langflow_ha.health.decide import PEER
+from langflow_ha.health.knowledge import PEER
 from langflow_ha.page.config import Config
 from langflow_ha.page.model import (
     Alert,

@@ -9,6 +9,7 @@ from langflow_ha.preflight.checks import (
     certificates,
     monitoring,
     names,
+    overload,
     secret_values,
     settings,
     shape,
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     *secret_values.CHECKS,
     *certificates.CHECKS,
     *monitoring.CHECKS,
+    *overload.CHECKS,
 )
 
 NOTES = (storage.notes, monitoring.notes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from langflow_ha.node.pages import as_json
 from langflow_ha.node.prometheus import counter, gauge, page
 from langflow_ha.runs.config import Config
+from langflow_ha.runs.decide import noted
 from langflow_ha.runs.model import Decision
 
 
@@ -30,6 +31,7 @@ def status_json(snap: Snapshot, now: float) -> bytes:
         "node": snap.config.node,
         "start": snap.start,
         "queued": len(state.queue.runs) if state.queue else None,
+        "queued_here": _queued_here(snap, now),
         "queue_age": round(now - state.queue.at, 3) if state.queue else None,
         "orphans": verdict.orphans,
         "of_nobody": verdict.unknown,
@@ -57,6 +59,14 @@ def _metrics(snap: Snapshot, now: float) -> Iterator[str]:
     yield from counter("runs_attempts_failed_total", "Attempts that failed.", snap.failed)
     yield from counter("runs_journal_dropped_total", "Events lost.", snap.journal_dropped)
     yield from gauge("runs_loop_age_seconds", "Age of the last decision.", _age(snap, now))
+
+
+def _queued_here(snap: Snapshot, now: float) -> int | None:
+    """How many runs wait in the LangFlow that runs here, and end with it; None when that is not known."""
+    queue, start = snap.decision.state.queue, snap.start
+    if start is None or queue is None or now - queue.at > snap.config.limits.fresh:
+        return None
+    return sum(run.accepted_by == noted(start, snap.config.node) for run in queue.runs)
 
 
 def _age(snap: Snapshot, now: float) -> float:

@@ -21,6 +21,9 @@ SITE_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 PINNED = re.compile(r"([A-Za-z]+\.)?v?\d[0-9A-Za-z.:_+~-]*(?<!\.x)")
 LANGFLOW = re.compile(r"\d+\.\d+\.\d+((a|b|rc|\.post|\.dev)\d+)?")
 MOVING = {"latest", "stable", "main", "master", "edge", "nightly", "lts", "newest", "current"}
+SIZE = re.compile(r"\d+(\.\d+)?[KMGT]?")
+HIGHEST_BOUND = 95
+"""Percent. Nearer to its limit LangFlow is slowed down before its restart is due."""
 FEWEST_SURVIVORS = 2
 """Of three: a majority. One alone has none, and cannot know whether it is the one that is cut off."""
 
@@ -174,6 +177,32 @@ def further_addresses(site: Site) -> Iterator[Problem]:
                 )
 
 
+def memory_bound(site: Site) -> Iterator[Problem]:
+    """The bound of gentle restarts is a share of what the kernel slows LangFlow down at."""
+    names = {"health_agent_recycle_percent": "health_agent", "langflow_memory_high": "langflow"}
+    for variables in site.hosts.values():
+        percent, high = (
+            variables.get(name, site.specs.roles[role]["main"][name].default)
+            for name, role in names.items()
+        )
+        if not re.fullmatch(r"\d+", str(percent)) or int(percent) > HIGHEST_BOUND:
+            yield Problem(
+                "memory_bound",
+                "health_agent_recycle_percent",
+                str(percent),
+                f"is not from 0 to {HIGHEST_BOUND}",
+                "set the share of langflow_memory_high above which LangFlow is restarted gently, or 0 for never",
+            )
+        elif int(percent) and not SIZE.fullmatch(str(high)):
+            yield Problem(
+                "memory_bound",
+                "langflow_memory_high",
+                str(high),
+                "has no number of bytes that a bound for gentle restarts could be a share of",
+                "write it like 3G, or set health_agent_recycle_percent to 0",
+            )
+
+
 def production(site: Site) -> Iterator[Problem]:
     """Settings that suit a laboratory but not a site that people depend on."""
     if site.value("site_environment") != "production":
@@ -223,5 +252,6 @@ CHECKS = (
     time_servers,
     fast_failover,
     further_addresses,
+    memory_bound,
     production,
 )
