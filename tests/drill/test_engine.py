@@ -279,7 +279,6 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(engine_module, "WARM_UP_S", 0.4)
-    monkeypatch.setattr(engine_module, "WARM_UP_MAX_S", 0.8)
     monkeypatch.setattr(engine_module, "POLL_S", 0.1)
     # A busy machine is slow to connect and to answer; what the tests break answers at once, or never.
     for name in ("CONNECT_S", "REQUEST_S", "PAGE_S"):
