@@ -75,7 +75,7 @@ def test_promote_takes_the_others_along_and_ends_the_share(world: World) -> None
 
 def test_a_promotion_that_fails_leaves_the_canary_what_it_is(world: World) -> None:
     canary(world)
-    world.fails = "n1 langflow start"
+    world.fails = "n1 verify flow"
     out = world.run("upgrade.yml")
     assert world.code != 0 and "was not accepted. n1" in out
     assert world.versions() == [OLD, NEW] and world.shares() == {"n2": "11"}
@@ -91,7 +91,7 @@ def test_abort_is_the_undo_of_this_one_node(world: World) -> None:
     assert "restore main" not in " ".join(world.log)
 
 
-@pytest.mark.parametrize("fails", ["n2 langflow start", "n2 verify flow"])
+@pytest.mark.parametrize("fails", ["n2 langflow configure", "n2 verify flow"])
 def test_a_canary_that_is_no_good_goes_back_and_nothing_else_is_touched(
     world: World, fails: str
 ) -> None:
@@ -146,6 +146,13 @@ def test_without_a_verdict_it_stays_and_a_pipeline_fails(world: World) -> None:
     world.verdict = PROMOTE
     out = canary(world, "-e", "canary_decide=true")
     assert world.code == 0 and world.versions() == [NEW, NEW] and world.shares() == {}, out
+
+
+def test_a_comparison_that_was_not_possible_is_told_and_the_canary_stays(world: World) -> None:
+    world.verdict = (2, "")
+    out = canary(world)
+    assert world.code == 0 and "Verdict: not compared" in out, out
+    assert world.versions() == [OLD, NEW] and world.shares() == {"n2": "11"}
 
 
 def test_a_verdict_decides_nothing_unless_it_is_told_to(world: World) -> None:

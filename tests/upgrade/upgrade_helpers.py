@@ -154,7 +154,7 @@ class World:
             share = f"{self.path}/nodes/{node}/share"
             self._tool(
                 f"nodes/{node}/agent",
-                f"case $2 in on) echo $4 > {share} ;; off) rm -f {share} ;; esac\n"
+                f"case $2 in on) echo $4 > {share} || exit 1 ;; off) rm -f {share} ;; esac\n"
                 f'test -e {share} && echo "canary is on, with $(cat {share}) % of it" || echo canary is off',
             )
         self._tool("systemctl", f"test ! -e {self.path}/stopped")
