@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "backup": "langflow_ha.backup.cli",
     "drill": "langflow_ha.drill.cli",
     "demo": "langflow_ha.demo.cli",
+    "canary": "langflow_ha.canary.cli",
     "cost": "langflow_ha.cost.cli",
     "compare": "langflow_ha.compare.cli",
     "overload": "langflow_ha.overload.cli",

@@ -16,6 +16,7 @@ PARTS = {
     "restore_swap",
     "upgrade_back",
     "upgrade_roll",
+    "upgrade_roll_back",
 }
 """Playbooks that others import; an operator runs none of them."""
 

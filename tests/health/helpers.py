@@ -92,6 +92,7 @@ RAW: dict[str, Any] = {
     "paths": {
         "weight_file": "/nonexistent/vip-weight",
         "maintenance_file": "/nonexistent/maintenance",
+        "canary_file": "/nonexistent/canary",
         "restart_request": "/nonexistent/restart",
         "recycle_request": "/nonexistent/recycle",
         "keepalived_request": "/nonexistent/keepalived",
@@ -164,6 +165,7 @@ class Node:
         self.maintenance = False
         self.memory: int | None = 500
         self.in_flight: int | None = 0
+        self.canary_weight: int | None = None
 
     def round(
         self,
@@ -199,7 +201,7 @@ class Node:
         return self.see(*seen)
 
     def see(self, *observations: Observation) -> Decision:
-        around = Surroundings(self.held, self.maintenance)
+        around = Surroundings(self.held, self.maintenance, self.canary_weight)
         decision = decide(self.config, self.state, observations, around, self.now)
         self.state = decision.state
         return decision

@@ -35,7 +35,7 @@ class Clock:
 @pytest.fixture
 def settings(tmp_path: Path) -> config.Config:
     names = ["weight_file", "maintenance_file", "restart_request", "keepalived_request"]
-    names += ["recycle_request", "handover_file", "journal"]
+    names += ["recycle_request", "handover_file", "journal", "canary_file"]
     paths = {**RAW["paths"], **{name: str(tmp_path / name) for name in names}}
     limits = {**RAW["limits"], "tick": 0.001}
     return config.parse(raw(paths=paths, limits=limits))
@@ -236,6 +236,39 @@ def test_status_metrics_and_agent_check(server: Server) -> None:
     assert "langflow_ha_langflow_recycles_total 0" in metrics
     assert ask_agent_check(server) == b"up 100%\n"
     assert get(server, "/secret").status == 404
+
+
+def test_a_share_given_by_hand_reaches_the_balancers_and_outlives_the_agent(
+    settings: config.Config, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {**RAW["paths"], "canary_file": settings.paths.canary_file}
+    (tmp_path / "agent.json").write_text(json.dumps(raw(paths=paths)))
+
+    def canary(*words: str) -> int:
+        return cli.main(["--config", str(tmp_path / "agent.json"), "canary", *words])
+
+    def word_of_a_new_agent() -> bytes:
+        clock = Clock()
+        one, board = started(settings, clock)
+        all_well(board, settings, clock.now)
+        server.publish(one.step(lambda: gather.look_around(settings)))
+        return ask_agent_check(server)
+
+    assert canary("on", "--weight", "22") == DONE
+    assert canary("show") == DONE
+    assert "canary is on, with 22 % of a full share" in capsys.readouterr().out
+    assert [word_of_a_new_agent() for _ in range(2)] == [b"up 22%\n"] * 2
+    assert json.loads(get(server, "/status").body)["canary_weight"] == 22
+    assert "langflow_ha_traffic_percent 22" in get(server, "/metrics").body.decode()
+
+    for bad in ("0", "100"):
+        assert canary("on", "--weight", bad) == USAGE
+    assert canary("on") == USAGE
+    assert word_of_a_new_agent() == b"up 22%\n"
+
+    assert canary("off") == canary("off") == DONE
+    assert word_of_a_new_agent() == b"up 100%\n"
+    assert json.loads(get(server, "/status").body)["canary_weight"] is None
 
 
 def test_a_dawdling_client_spoils_nothing(server: Server) -> None:

@@ -134,6 +134,19 @@ def test_maintenance_empties_the_node_and_ends_without_a_trace() -> None:
     assert node.round().verdict.agent_word == "up 100%"
 
 
+def test_a_canary_asks_for_its_share_and_whatever_takes_traffic_away_wins() -> None:
+    node = settled()
+    node.canary_weight = 22
+    assert node.round().verdict.agent_word == "up 22%"
+    node.maintenance = True
+    verdict = node.round().verdict
+    assert (verdict.agent_word, verdict.canary_weight) == ("up 0%", 22)
+    node.maintenance = False
+    assert node.rounds(2, langflow=FAILED).verdict.agent_word.startswith("down")
+    node.canary_weight = None
+    assert node.rounds(2).verdict.agent_word == "up 100%"
+
+
 def test_the_word_outlives_a_thaw_until_langflow_is_seen_again() -> None:
     node = settled()
     node.rounds(2, langflow=TIMED_OUT)

@@ -230,6 +230,19 @@ def test_address_present(tmp_path: Path, addresses: tuple[str, ...], present: bo
     assert probes.address_present(addresses, tmp_path) is present
 
 
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [("22\n", 22), (None, None), ("", 1), ("much", 1), ("0", 1), ("-3", 1), ("100", 99), ("é", 1)],
+)
+def test_the_canary_file_is_read_and_stops_nothing(
+    tmp_path: Path, text: str | None, weight: int | None
+) -> None:
+    paths = {**RAW["paths"], "canary_file": str(tmp_path / "canary")}
+    if text is not None:
+        (tmp_path / "canary").write_text(text, encoding="utf-8")
+    assert gather.look_around(config.parse(raw(paths=paths))).canary_weight == weight
+
+
 def test_the_maintenance_file_is_looked_for(tmp_path: Path) -> None:
     paths = {**RAW["paths"], "maintenance_file": str(tmp_path / "maintenance")}
     settings = config.parse(raw(paths=paths))

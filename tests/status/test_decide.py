@@ -38,6 +38,13 @@ def with_changes(**changes: dict[str, object]) -> list[NodeStatus]:
     return [replace(n, **changes.get(n.name, {})) for n in HEALTHY]  # type: ignore[arg-type]
 
 
+def test_a_canary_is_shown_and_stops_no_failover() -> None:
+    verdict = decide(with_changes(n3={"canary": 22, "versions": {"langflow": "1.12.8"}}), 0.0)
+    assert verdict.can_fail_over
+    (warning,) = verdict.warnings
+    assert "n3: a canary, LangFlow 1.12.8 with 22 % of a full share: promote it or" in warning
+
+
 def test_a_healthy_cluster_can_fail_over() -> None:
     verdict = decide(HEALTHY, 0.0)
     assert verdict.can_fail_over

@@ -123,6 +123,15 @@ def test_traffic_joins_differing_views() -> None:
     }
 
 
+def test_a_canary_and_crashes_are_told() -> None:
+    agent = {"standing": "fit", "canary_weight": 22}
+    units = {"langflow.service": {"active": "active", "sub": "running", "restarts": "3"}}
+    node = status({**REPORT, "agent": agent, "units": units})
+    assert (node.canary, node.langflow_restarts) == (22, 3)
+    assert (status(REPORT).canary, status(REPORT).langflow_restarts) == (None, 0)
+    assert status({**REPORT, "agent": {"error": "no"}}).canary is None
+
+
 def test_the_first_certificate_to_end_counts() -> None:
     ends = {"a": "Feb  1 00:00:00 2030 GMT", "b": "Jan 11 00:00:00 2030 GMT", "c": "garbage"}
     assert certificate_days(ends, NOW) == pytest.approx(10)

@@ -6,23 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from upgrade_helpers import NEW, NODES, OLD, World
+from upgrade_helpers import NEW, NODES, OLD, RETURNED, THROUGH, World
 
 pytest_plugins = ["upgrade_fixtures"]
 pytestmark = pytest.mark.playbooks
 
 
-THROUGH = [
-    "haproxy drain n1",
-    "haproxy drain n2",
-    "langflow stop",
-    "langflow configure",
-    "langflow start",
-    "verify flow",
-    "haproxy undrain n1",
-    "haproxy undrain n2",
-]
-RETURNED = ["langflow stop", "langflow go_back", "langflow start", "haproxy undrain n1", "haproxy undrain n2"]  # fmt: skip
 HARMS = {"abc (Drop it)": ["drop column"]}
 
 

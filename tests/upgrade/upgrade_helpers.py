@@ -32,6 +32,19 @@ DOES = {
     "restore found": "echo old > {{ world }}/schema",
 }
 """What a stand-in does besides writing down that it was called."""
+THROUGH = [
+    "haproxy drain n1",
+    "haproxy drain n2",
+    "langflow stop",
+    "langflow configure",
+    "langflow start",
+    "verify flow",
+    "haproxy undrain n1",
+    "haproxy undrain n2",
+]
+"""A node that changes over in a roll."""
+RETURNED = ["langflow stop", "langflow go_back", "langflow start", "haproxy undrain n1", "haproxy undrain n2"]  # fmt: skip
+"""One that is drained and goes back."""
 DETAIL = {
     "postgresql hand_over": " {{ postgresql_successor | default('') }}",
     "haproxy": " {{ balancer | default('') }}",
@@ -58,6 +71,8 @@ class World:
     unasked: tuple[str, ...] = ()
     """Nodes that `langflow-ha status` could not ask."""
     point: str = '{"point": "\'"$2"\'", "backup": "B1"}'
+    verdict: tuple[int, str] = (3, "undecided: not enough requests")
+    """Exit code of `langflow-ha canary`, and what it says."""
     fails: str = ""
     """`node role entry` of the call that fails; `any` is any node."""
 
@@ -75,7 +90,7 @@ class World:
         for role, entries in ENTRIES.items():
             for entry in entries:
                 self._stand_in(role, entry)
-        for role in ("upgrade", "maintenance", "switchover"):
+        for role in ("upgrade", "maintenance", "switchover", "canary"):
             (self.path / "roles" / role).symlink_to(ROOT / "roles" / role)
         hosts = {
             "n1": {"upgrade_vip": "127.0.0.1", "cluster_address": "192.0.2.11"},
@@ -103,6 +118,7 @@ class World:
     def tools(self) -> None:
         """Write the commands that the role calls."""
         judged = json.dumps({"pending": self.pending, "harms": self.harms, "heads": ["new"]})
+        compared = json.dumps({"lines": [f"verdict: {self.verdict[1]}"]})
         because = [] if self.healthy else ["no LangFlow that is ready"]
         status = json.dumps(
             {
@@ -130,8 +146,17 @@ class World:
         self._tool(
             "langflow-ha",
             f"case $1 in bundle) echo '{judged}'; exit {3 if self.harms else 0} ;;"
-            f" status) echo '{status}'; exit {int(not self.healthy)} ;; esac",
+            f" status) echo '{status}'; exit {int(not self.healthy)} ;;"
+            f""" canary) echo "$*" > {self.path}/compared; echo '{compared}'; exit {self.verdict[0]} ;; esac""",
         )
+        for node in NODES:
+            # Its share is in a file, as on a node.
+            share = f"{self.path}/nodes/{node}/share"
+            self._tool(
+                f"nodes/{node}/agent",
+                f"case $2 in on) echo $4 > {share} || exit 1 ;; off) rm -f {share} ;; esac\n"
+                f'test -e {share} && echo "canary is on, with $(cat {share}) % of it" || echo canary is off',
+            )
         self._tool("systemctl", f"test ! -e {self.path}/stopped")
         self._tool("keeper", f"case $1 in point) echo '{self.point}' ;; plan) echo '{self.backups}' ;; esac")  # fmt: skip
         self._tool(
@@ -209,6 +234,7 @@ class World:
             "__controller_command": f"{self.path}/langflow-ha",
             "upgrade_backup_command": f"{self.path}/keeper",
             "maintenance_command": f"{self.path}/agent",
+            "canary_agent": f"{self.path}/nodes/{{{{ inventory_hostname }}}}/agent",
             "upgrade_dependent_units": [],
             "upgrade_databases": ["n1"],
         }
@@ -245,6 +271,11 @@ class World:
         """Return what was called for a node, without its name."""
         mine = [line.removeprefix(f"{node} ") for line in self.log if line.startswith(f"{node} ")]
         return [line for line in mine if not roles or line.split()[0] in roles]
+
+    def shares(self) -> dict[str, str]:
+        """The nodes with less than a full share of traffic, and how many percent of one they have."""
+        files = {node: self.path / "nodes" / node / "share" for node in NODES}
+        return {node: file.read_text().strip() for node, file in files.items() if file.exists()}
 
     def versions(self) -> list[str]:
         links = [(self.path / "nodes" / node / "current").readlink() for node in NODES]

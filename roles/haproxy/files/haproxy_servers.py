@@ -22,8 +22,13 @@ from pathlib import Path
 SOCKET = "/run/haproxy/admin.sock"
 STATE_FILE = Path("/var/lib/haproxy/state/servers")
 # What "drained" is in each backend. A cookie still leads clients to a server in state
-# drain, so the sticky backend needs maint, which leaves running requests alone too.
-DRAINED = {"langflow": "drain", "langflow_sticky": "maint", "langflow_alive": "drain"}
+# drain, so the backends with a cookie need maint, which leaves running requests alone too.
+DRAINED = {
+    "langflow": "drain",
+    "langflow_sticky": "maint",
+    "langflow_alive": "drain",
+    "langflow_weighted": "maint",
+}
 # Flags of srv_admin_state that an operator sets (management guide, "show servers state"):
 # forced maintenance and forced drain.
 FORCED = {"maint": 0x01, "drain": 0x08}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from langflow_ha.health import agent, check, config, gather, report
+from langflow_ha.health import agent, canary, check, config, gather, report
 from langflow_ha.node.command import OK, USAGE
 from langflow_ha.node.strict import ConfigError
 
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         case "report":
             print(json.dumps(report.collect(settings), indent=None if arguments.json else 2))
             return OK
+        case "canary":
+            return _canary(settings, arguments.state, arguments.weight)
         case _:
             return _maintenance(settings, arguments.state)
 
@@ -53,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     facts.add_argument("--json", action="store_true", help="on one line")
     maintenance = verbs.add_parser("maintenance", help="take LangFlow here out of rotation")
     maintenance.add_argument("state", choices=("on", "off", "show"))
+    share = verbs.add_parser("canary", help="give LangFlow here less than a full share of traffic")
+    share.add_argument("state", choices=("on", "off", "show"))
+    share.add_argument(
+        "--weight", type=int, default=0, metavar="PERCENT", help="of a full share, for `on`"
+    )
     return parser
 
 
@@ -64,6 +71,20 @@ def _check(settings: config.Config, name: str, *, as_json: bool) -> int:
         for result in results:
             print(f"{'ok  ' if result.code == OK else 'FAIL'}  {result.check}: {result.detail}")
     return max((result.code for result in results), default=OK)
+
+
+def _canary(settings: config.Config, state: str, percent: int) -> int:
+    file = Path(settings.paths.canary_file)
+    if state == "on":
+        if not canary.LEAST <= percent <= canary.MOST:
+            print(f"langflow-ha: --weight {percent}: give {canary.LEAST} to {canary.MOST} percent")
+            return USAGE
+        canary.put(file, percent)
+    elif state == "off":
+        canary.lift(file)
+    weight = canary.weight(file)
+    print("canary is off" if weight is None else f"canary is on, with {weight} % of a full share")
+    return OK
 
 
 def _maintenance(settings: config.Config, state: str) -> int:

@@ -160,6 +160,7 @@ class Paths:
 
     weight_file: str
     maintenance_file: str
+    canary_file: str
     restart_request: str
     recycle_request: str
     keepalived_request: str

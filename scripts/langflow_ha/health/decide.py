@@ -112,6 +112,7 @@ def decide(
             restart_langflow=restart,
             recycle_langflow=gently,
             kill_keepalived=kill_keepalived,
+            canary_weight=around.canary_weight if config.langflow else None,
         ),
     )
 
@@ -368,7 +369,9 @@ def _agent_word(config: Config, state: State, around: Surroundings) -> str:
         return state.agent_word
     checks = (LANGFLOW, *(b.name for b in config.backends), SHARE)
     worse = [check for check in checks if _broken_only_here(config, state, check)]
-    return f"down #{' and '.join(worse)} failing only here" if worse else "up 100%"
+    if worse:
+        return f"down #{' and '.join(worse)} failing only here"
+    return f"up {100 if around.canary_weight is None else around.canary_weight}%"
 
 
 def _trouble_is_ours(config: Config, state: State) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from langflow_ha.health import burden, probes
+from langflow_ha.health import burden, canary, probes
 from langflow_ha.health.config import Backend, Config, Langflow, Pace, Share
 from langflow_ha.health.knowledge import (
     HAPROXY,
@@ -123,6 +123,7 @@ def look_around(config: Config, proc: Path = Path("/proc/self/net")) -> Surround
     return Surroundings(
         vip_held=probes.address_present(config.vip_addresses, proc),
         maintenance=Path(config.paths.maintenance_file).exists(),
+        canary_weight=canary.weight(Path(config.paths.canary_file)),
     )
 
 

@@ -87,6 +87,8 @@ class Surroundings:
 
     vip_held: bool
     maintenance: bool
+    canary_weight: int | None = None
+    """Percent of a full share of traffic that the LangFlow here is to have; None: all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,8 @@ class Verdict:
     restart_langflow: bool = False
     recycle_langflow: bool = False
     kill_keepalived: bool = False
+    canary_weight: int | None = None
+    """Shown to people, also while maintenance takes all traffic away."""
 
     @property
     def fit(self) -> bool:

@@ -64,6 +64,7 @@ def status_json(snap: Snapshot, now: float) -> bytes:
             "reasons": verdict.reasons,
             "vip_held": state.held_since is not None,
             "agent_check": verdict.agent_word,
+            "canary_weight": verdict.canary_weight,
             "checks": {name: asdict(check) for name, check in state.checks.items()},
             "peers": {name: asdict(view) for name, view in state.peers.items()},
             "healing": asdict(state.healing),
@@ -103,6 +104,8 @@ def _metrics(snap: Snapshot, now: float) -> Iterator[str]:
     mutual = {name: snap.config.node in view.sees for name, view in state.peers.items()}
     yield from family("peer_sees_me", "gauge", "1 while the peer reaches us.", "peer", mutual)
     exhausted = state.healing.exhausted
+    share = 100 if verdict.canary_weight is None else verdict.canary_weight
+    yield from gauge("traffic_percent", "Percent of a full share; 100 but for a canary.", share)
     yield from gauge("healing_exhausted", "1 when restarts of LangFlow did not help.", exhausted)
     yield from counter("langflow_restarts_total", "Restarts asked for.", snap.restarts)
     if snap.config.langflow:

@@ -103,6 +103,12 @@ def warnings(nodes: Sequence[NodeStatus]) -> list[str]:
             continue
         if "langflow" in node.groups and node.langflow is False:
             found.append(f"{node.name}: LangFlow is not ready")
+        if node.canary is not None:
+            version = node.versions.get("langflow", "of a version that is not known")
+            found.append(
+                f"{node.name}: a canary, LangFlow {version} with {node.canary} % of a full share: "
+                "promote it or abort it (docs/upgrade.md)"
+            )
         if "postgresql" in node.groups and not node.postgresql:
             found.append(f"{node.name}: PostgreSQL does not run")
         if node.lag_bytes is not None and node.lag_bytes > LAG_WARNING_BYTES:

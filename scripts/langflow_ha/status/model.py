@@ -60,6 +60,10 @@ class NodeStatus:
     """State of this node's LangFlow in the balancers: UP, DRAIN, MAINT, DOWN."""
     langflow: bool | None = None
     """LangFlow is ready: database included."""
+    langflow_restarts: int = 0
+    """Times that LangFlow was started again by itself (a crash, a hang) since somebody started it."""
+    canary: int | None = None
+    """Percent of a full share of traffic that a node with another version has; None: it is no canary."""
     postgresql: str = ""
     """`primary` or `replica`, "" when PostgreSQL does not run."""
     postgresql_state: str = ""
@@ -131,6 +135,11 @@ class ClusterView:
         return tuple(n.name for n in self.nodes if n.valkey == "master")
 
     @property
+    def canaries(self) -> tuple[str, ...]:
+        """Nodes that try another version with a part of the traffic."""
+        return tuple(n.name for n in self.nodes if n.canary is not None)
+
+    @property
     def ready_langflows(self) -> tuple[str, ...]:
         """Nodes with a LangFlow that is ready."""
         return tuple(n.name for n in self.nodes if n.langflow)
@@ -161,5 +170,6 @@ def as_data(view: ClusterView) -> dict[str, Any]:
         "synchronous_standbys": view.synchronous_standbys,
         "valkey_masters": view.valkey_masters,
         "langflow_ready": view.ready_langflows,
+        "canaries": view.canaries,
     }
     return data

@@ -42,7 +42,7 @@ def _row(node: NodeStatus) -> list[str]:
         node.name,
         ("VIP " if node.holds_vip else "") + (node.standing or "-"),
         langflow,
-        node.traffic or "-",
+        (node.traffic or "-") + ("" if node.canary is None else f" {node.canary}%"),
         _database(node),
         _yes(node.etcd),
         _valkey(node),

@@ -14,6 +14,7 @@ from langflow_ha.status.decide import decide
 from langflow_ha.status.model import BackupStatus, ClusterView, Kept, NodeStatus
 
 SENTINEL_UNITS = ("valkey-sentinel.service", "redis-sentinel.service")
+LANGFLOW_UNIT = "langflow.service"
 SECTION_OF_GROUP = {
     "langflow": "langflow",
     "postgresql": "patroni",
@@ -139,6 +140,8 @@ def node_status(
         weight=agent.get("weight"),
         traffic=traffic_state,
         langflow=bool(langflow.get("ready")) if "langflow" in groups else None,
+        langflow_restarts=int(_section(units, LANGFLOW_UNIT).get("restarts", 0)),
+        canary=agent.get("canary_weight"),
         **(_patroni(name, _section(report, "patroni")) if "postgresql" in groups else {}),
         etcd=(str(etcd.get("health", "false")).lower() == "true") if "etcd" in groups else None,
         valkey={"slave": "replica"}.get(role, role),
