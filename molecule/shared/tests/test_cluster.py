@@ -47,7 +47,7 @@ def _asked(node: NodeSpec, *queries: str) -> str:
 
 def _primaries(lab: Lab) -> list[NodeSpec]:
     databases = _members(lab, "postgresql")
-    return [node for node in databases if _asked(node, "select pg_is_in_recovery()") == "f\n"]
+    return [node for node in databases if _asked(node, "select pg_is_in_recovery()") == "f"]
 
 
 def test_exactly_one_database_is_writable(lab: Lab) -> None:
