@@ -4,7 +4,7 @@
 LangFlow (1.12, 1.13: ``services/telemetry_writer/service.py``) collects what its flows did and sends a batch again, with the same
 ids, after any error. When the connection broke behind the COMMIT, as a failover of the database does it, the rows are there: the
 database refuses the batch as duplicates, from then on for ever. No run is recorded any more, and the process does not end when
-it is told to; systemd kills it after ``TimeoutStopSec`` (seen: 330 s). So a trigger leaves out what is there already.
+it is told to, until systemd kills it (seen: over five minutes, and it ended when this was made). So a trigger leaves out what is there already.
 
 The tables are LangFlow's, made by its migrations: so this runs behind every start, and changes something only where a trigger is
 missing. Exit codes: 0 all is as it should be, 1 the database refused or did not answer (with its words; the next start tries again).
