@@ -22,7 +22,8 @@ KINDS = {
     "failover": (
         "langflow-ha-*.service",
         "keepalived.service",
-        "haproxy*.service",
+        "haproxy.service",
+        "backend-proxy.service",
     ),
 }
 """What a unit is there for; the first kind that fits. Anything else is LangFlow or its data, and not shown."""
