@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from langflow_ha.lab import service
 from langflow_ha.lab.engine import Engine
@@ -55,3 +57,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
             node.container, "systemctl", "--failed", "--no-legend", "--plain"
         )
         report.sections.append((f"{node.name}: failed units, warnings", f"{failed}\n{journal}"))
+
+
+@pytest.fixture(scope="session")
+def operator(lab: Lab, secrets: dict[str, str]) -> Iterator[httpx.Client]:
+    """A client of what the monitoring nodes serve to operators."""
+    trust = ssl.create_default_context(cafile=str(lab.ca_file))
+    login = ("operator", secrets["secret_monitoring_password"])
+    with httpx.Client(verify=trust, auth=login, timeout=10, trust_env=False) as made:
+        yield made

@@ -7,7 +7,6 @@ import re
 import secrets as random
 import ssl
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -27,23 +26,15 @@ def stores(lab: Lab) -> list[NodeSpec]:
     return found
 
 
-@pytest.fixture(scope="module")
-def client(lab: Lab, secrets: dict[str, str]) -> Iterator[httpx.Client]:
-    trust = ssl.create_default_context(cafile=str(lab.ca_file))
-    operator = ("operator", secrets["secret_monitoring_password"])
-    with httpx.Client(verify=trust, auth=operator, timeout=10, trust_env=False) as made:
-        yield made
-
-
-def _found(client: httpx.Client, store: NodeSpec, question: str) -> list[dict[str, Any]]:
+def _found(operator: httpx.Client, store: NodeSpec, question: str) -> list[dict[str, Any]]:
     url = f"https://{store.address}:9428/select/logsql/query"
-    answer = client.post(url, data={"query": question})
+    answer = operator.post(url, data={"query": question})
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
 def test_a_line_of_every_node_is_masked_and_found_by_its_trace(
-    client: httpx.Client, lab: Lab, stores: list[NodeSpec]
+    operator: httpx.Client, lab: Lab, stores: list[NodeSpec]
 ) -> None:
     trace, secret = random.token_hex(16), random.token_hex(16)
     line = json.dumps({"event": "test", "trace_id": trace, "password": secret})
@@ -53,12 +44,12 @@ def test_a_line_of_every_node_is_masked_and_found_by_its_trace(
     for store in stores:
         end = time.monotonic() + 30
         while True:
-            rows = _found(client, store, f"trace_id:{trace} identifier:=test-logs")
+            rows = _found(operator, store, f"trace_id:{trace} identifier:=test-logs")
             if len(rows) >= len(wanted) or time.monotonic() > end:
                 break
             time.sleep(1)
         assert {(row["node"], row["_msg"]) for row in rows} == wanted, store.name
-        assert _found(client, store, secret) == [], store.name
+        assert _found(operator, store, secret) == [], store.name
 
 
 def test_only_nodes_write_and_only_the_password_reads(lab: Lab, stores: list[NodeSpec]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -53,29 +53,21 @@ def watching(lab: Lab) -> list[NodeSpec]:
     return found
 
 
-@pytest.fixture(scope="module")
-def client(lab: Lab, secrets: dict[str, str]) -> Iterator[httpx.Client]:
-    trust = ssl.create_default_context(cafile=str(lab.ca_file))
-    operator = ("operator", secrets["secret_monitoring_password"])
-    with httpx.Client(verify=trust, auth=operator, timeout=10, trust_env=False) as made:
-        yield made
-
-
-def _ask(client: httpx.Client, node: NodeSpec, expression: str) -> list[dict[str, Any]]:
+def _ask(operator: httpx.Client, node: NodeSpec, expression: str) -> list[dict[str, Any]]:
     url = f"https://{node.address}:9090/api/v1/query"
-    answer = client.get(url, params={"query": expression})
+    answer = operator.get(url, params={"query": expression})
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["data"]["result"]
     return found
 
 
-def _alerts(client: httpx.Client, node: NodeSpec) -> set[tuple[str, str]]:
-    told = client.get(f"https://{node.address}:9093/api/v2/alerts").json()
+def _alerts(operator: httpx.Client, node: NodeSpec) -> set[tuple[str, str]]:
+    told = operator.get(f"https://{node.address}:9093/api/v2/alerts").json()
     return {(alert["labels"]["alertname"], alert["labels"].get("node", "")) for alert in told}
 
 
 def test_both_scrape_everything_and_everything_answers(
-    client: httpx.Client, lab: Lab, watching: list[NodeSpec]
+    operator: httpx.Client, lab: Lab, watching: list[NodeSpec]
 ) -> None:
     wanted = {
         (job, node.name)
@@ -89,48 +81,48 @@ def test_both_scrape_everything_and_everything_answers(
         wanted |= {(job, node.name) for node in members[:2]}
 
     def missing(node: NodeSpec) -> set[tuple[str, str]]:
-        up = _ask(client, node, "up == 1")
+        up = _ask(operator, node, "up == 1")
         return wanted - {(row["metric"]["job"], row["metric"].get("node", "")) for row in up}
 
     for node in watching:
         # The rarest is asked every five minutes.
         _eventually(330, lambda one: not missing(one), node)
         assert missing(node) == set(), node.name
-        probes = _ask(client, node, "probe_success")
+        probes = _ask(operator, node, "probe_success")
         assert probes
         assert {row["value"][1] for row in probes} == {"1"}, probes
 
 
-def test_every_rule_can_be_evaluated(client: httpx.Client, watching: list[NodeSpec]) -> None:
+def test_every_rule_can_be_evaluated(operator: httpx.Client, watching: list[NodeSpec]) -> None:
     for node in watching:
-        groups = client.get(f"https://{node.address}:9090/api/v1/rules").json()["data"]["groups"]
+        groups = operator.get(f"https://{node.address}:9090/api/v1/rules").json()["data"]["groups"]
         rules = [rule for group in groups for rule in group["rules"]]
         assert len(rules) > 40
         assert [r["name"] for r in rules if r["health"] == "err"] == []
 
 
 def test_nothing_that_users_feel_fires_in_a_cluster_that_is_well(
-    client: httpx.Client, watching: list[NodeSpec]
+    operator: httpx.Client, watching: list[NodeSpec]
 ) -> None:
     felt = 'ALERTS{alertstate="firing",severity="critical",level="seconds"}'
     for node in watching:
-        _eventually(60, lambda one: not _ask(client, one, felt), node)
-        assert _ask(client, node, felt) == []
+        _eventually(60, lambda one: not _ask(operator, one, felt), node)
+        assert _ask(operator, node, felt) == []
 
 
 def test_what_fires_reaches_every_alertmanager_and_the_status_page(
-    client: httpx.Client, lab: Lab, watching: list[NodeSpec], secrets: dict[str, str]
+    operator: httpx.Client, lab: Lab, watching: list[NodeSpec], secrets: dict[str, str]
 ) -> None:
     last = lab.nodes[-1]
     fires = ("LangflowRestartedTooOften", last.name)
     _on(last, f"echo 'langflow_ha_healing_exhausted 1' >{MADE_UP}")
     try:
         for node in watching:
-            assert _eventually(90, lambda one: fires in _alerts(client, one), node), node.name
+            assert _eventually(90, lambda one: fires in _alerts(operator, one), node), node.name
             # Fires always, to show that the way is open.
-            assert ("LangflowDeadMansSwitch", "") in _alerts(client, node)
-        operator = ("operator", secrets["secret_status_page_password"])
-        page = client.get(f"{lab.url}ha/status.json", auth=operator).json()["alerting"]
+            assert ("LangflowDeadMansSwitch", "") in _alerts(operator, node)
+        login = ("operator", secrets["secret_status_page_password"])
+        page = operator.get(f"{lab.url}ha/status.json", auth=login).json()["alerting"]
         assert (page["configured"], page["error"]) == (True, "")
         assert " ".join(fires) in [alert["name"] for alert in page["firing"]]
         assert not [a for a in page["firing"] if a["name"].startswith("LangflowDeadMans")]
@@ -138,17 +130,19 @@ def test_what_fires_reaches_every_alertmanager_and_the_status_page(
         _on(last, f"rm -f {MADE_UP}")
 
 
-def test_the_alertmanagers_are_one_cluster(client: httpx.Client, watching: list[NodeSpec]) -> None:
+def test_the_alertmanagers_are_one_cluster(
+    operator: httpx.Client, watching: list[NodeSpec]
+) -> None:
     for node in watching:
-        cluster = client.get(f"https://{node.address}:9093/api/v2/status").json()["cluster"]
+        cluster = operator.get(f"https://{node.address}:9093/api/v2/status").json()["cluster"]
         assert len(cluster["peers"]) == len(watching), cluster
 
 
-def test_runs_are_counted_by_flow(client: httpx.Client, watching: list[NodeSpec]) -> None:
+def test_runs_are_counted_by_flow(operator: httpx.Client, watching: list[NodeSpec]) -> None:
     """Verification ran a flow; what is asked here is that the tables could be read."""
-    assert _ask(client, watching[0], "min(langflow_exporter_up)")[0]["value"][1] == "1"
+    assert _ask(operator, watching[0], "min(langflow_exporter_up)")[0]["value"][1] == "1"
     assert (
-        float(_ask(client, watching[0], "max(langflow_exporter_look_seconds)")[0]["value"][1]) < 1
+        float(_ask(operator, watching[0], "max(langflow_exporter_look_seconds)")[0]["value"][1]) < 1
     )
 
 
@@ -157,7 +151,7 @@ DASHBOARDS = sorted((ROOT / "roles/grafana/files/dashboards").glob("*.yml"))
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_panel_of_a_dashboard_has_something_to_show(
-    client: httpx.Client, watching: list[NodeSpec], dashboard: Any
+    operator: httpx.Client, watching: list[NodeSpec], dashboard: Any
 ) -> None:
     """Those that may rightly be empty say when; they have to be answered all the same."""
     described = yaml.safe_load(dashboard.read_text("utf-8"))
@@ -169,7 +163,7 @@ def test_every_panel_of_a_dashboard_has_something_to_show(
             for panel in row["panels"]
             for expression in panel["queries"].values()
             # A choice of "all", as Grafana would write it.
-            if not _ask(client, watching[0], re.sub(r"\$\w+", ".*", expression))
+            if not _ask(operator, watching[0], re.sub(r"\$\w+", ".*", expression))
             and "empty" not in panel
         ]
 
