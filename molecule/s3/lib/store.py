@@ -19,6 +19,11 @@ from langflow_ha.bundle import container
 from langflow_ha.lab import image, service
 from langflow_ha.lab.engine import LABEL, Engine
 from langflow_ha.lab.model import STORE_PORT, Lab
+from langflow_ha.secrets.authority import (
+    authority_certificate,
+    load_authority_key,
+    new_authority_key,
+)
 from langflow_ha.secrets.init import paths
 from langflow_ha.secrets.vault import Vault
 
@@ -58,53 +63,30 @@ def container_name(lab: Lab) -> str:
 
 def certificates(directory: Path, address: str) -> None:
     """Write an authority's certificate, and one for the store with its key."""
-    now = datetime.datetime.now(datetime.UTC)
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the store")])
-
-    def builder(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(issuer)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=7))
-            # Python verifies strictly since 3.13: a certificate has to name its issuer's key.
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
-                critical=False,
-            )
-        )
-
-    signs = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    authority = (
-        builder(issuer, authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(signs, critical=True)
-        .sign(authority_key, hashes.SHA256())
-    )
+    key_pem = new_authority_key()
+    authority, authority_key = authority_certificate(key_pem, "store"), load_authority_key(key_pem)
+    signer = x509.load_pem_x509_certificate(authority.encode())
+    key = ec.generate_private_key(ec.SECP256R1())
     place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
     own = (
-        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")]), key.public_key())
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")]))
+        .issuer_name(signer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(signer.not_valid_before_utc)
+        .not_valid_after(signer.not_valid_before_utc + datetime.timedelta(days=7))
         .add_extension(place, critical=False)
+        # Python verifies strictly since 3.13: a certificate has to name its issuer's key.
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
+            critical=False,
+        )
         .sign(authority_key, hashes.SHA256())
     )
     directory.mkdir(parents=True, exist_ok=True)
     pem = serialization.Encoding.PEM
-    (directory / "ca.crt").write_bytes(authority.public_bytes(pem))
+    (directory / "ca.crt").write_text(authority, "ascii")
     (directory / "store.crt").write_bytes(own.public_bytes(pem))
     (directory / "store.key").write_bytes(
         key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

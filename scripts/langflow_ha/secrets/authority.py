@@ -24,7 +24,8 @@ def new_authority_key() -> str:
     ).decode("ascii")
 
 
-def _load_key(key_pem: str) -> ec.EllipticCurvePrivateKey:
+def load_authority_key(key_pem: str) -> ec.EllipticCurvePrivateKey:
+    """Return the key of a PEM. Raises ValueError for anything but an EC private key without a password."""
     key = serialization.load_pem_private_key(key_pem.encode("ascii"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("secret_tls_ca_key is not an EC private key")
@@ -33,7 +34,7 @@ def _load_key(key_pem: str) -> ec.EllipticCurvePrivateKey:
 
 def authority_certificate(key_pem: str, site_name: str, now: datetime | None = None) -> str:
     """Return the CA certificate (PEM) for `key_pem`, valid ten years from `now`."""
-    key = _load_key(key_pem)
+    key = load_authority_key(key_pem)
     start = now or datetime.now(UTC)
     name = x509.Name(
         [
@@ -74,6 +75,6 @@ def certificate_fits_key(certificate_pem: str, key_pem: str) -> bool:
     """Tell whether the two belong together; False when either is unreadable."""
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode("ascii"))
-        return certificate.public_key() == _load_key(key_pem).public_key()
+        return certificate.public_key() == load_authority_key(key_pem).public_key()
     except ValueError:
         return False
