@@ -11,15 +11,26 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.table import Table
 
-from langflow_ha.drill import during, file_rates, plan, record, soak_cli, throughput, window
+from langflow_ha.drill import (
+    during,
+    file_rates,
+    leftovers,
+    plan,
+    record,
+    soak_cli,
+    throughput,
+    window,
+)
 from langflow_ha.drill.catalogue import CATALOGUE, PROFILES, chosen
 from langflow_ha.drill.guard import ProductionOption, confirm_production
+from langflow_ha.drill.http import ApiError
 from langflow_ha.drill.model import Drill, Record
 from langflow_ha.drill.publish import write_metrics, write_page
-from langflow_ha.drill.session import SessionError, session
+from langflow_ha.drill.session import SessionError, logged_in, only_one, session
 from langflow_ha.drill.terminal import (
     DirectoryOption,
     SeedOption,
@@ -235,6 +246,35 @@ async def _during(site: Site, command: list[str], outage: float | None) -> Recor
         return await during.During(engine, command).run(
             during.drill(command, outage), integrity=False
         )
+
+
+@app.command("clean")
+def remove_leftovers(
+    name: LabOption = "",
+    inventory: InventoryOption = None,
+    vault_password_file: VaultOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say what there is.")] = False,
+) -> None:
+    """Remove the flows, files and API keys that killed drills have left; while no drill runs."""
+    site = site_or_exit(name, inventory, vault_password_file)
+    try:
+        found = asyncio.run(_clean(site, check=check))
+    except (SessionError, ApiError, httpx.HTTPError) as error:
+        typer.secho(f"error: {error or type(error).__name__}", fg="red", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{'left by drills' if check else 'removed'}: {found}")
+
+
+async def _clean(site: Site, *, check: bool) -> leftovers.Leftovers:
+    with only_one(site):
+        api = await logged_in(site)
+        try:
+            found = await leftovers.find(api)
+            if not check:
+                await leftovers.remove(api, found)
+        finally:
+            await api.close()
+    return found
 
 
 @app.command("throughput")

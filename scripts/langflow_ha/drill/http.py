@@ -22,6 +22,7 @@ CONNECT_S = 1.0
 REQUEST_S = 10.0
 PAGE_S = 3.0
 FLOW_PREFIX = "drill-"
+KEY_NAME = f"{FLOW_PREFIX}key"
 SESSIONS_AT_ONCE = 500
 """What LangFlow takes in one request (langflow/api/v1/monitor.py)."""
 
@@ -144,7 +145,7 @@ class Api:
     async def prepare(self) -> None:
         """Make an API key and the flows for the load. Needs a login."""
         answer = await self._call(
-            "POST", "/api/v1/api_key/", headers=self.bearer, json={"name": f"{FLOW_PREFIX}key"}
+            "POST", "/api/v1/api_key/", headers=self.bearer, json={"name": KEY_NAME}
         )
         self.key = str(answer.json()["api_key"])
         self.key_id = str(answer.json()["id"])
@@ -288,6 +289,20 @@ class Api:
         )
         return {str(flow["name"]): str(flow["id"]) for flow in answer.json()}
 
+    async def file_names(self) -> dict[str, str]:
+        """Return id → name of every file of the user."""
+        answer = await self._call("GET", "/api/v2/files/", headers=self.bearer)
+        return {str(file["id"]): str(file["name"]) for file in answer.json()}
+
+    async def key_names(self) -> dict[str, str]:
+        """Return id → name of every API key of the user."""
+        answer = await self._call("GET", "/api/v1/api_key/", headers=self.bearer)
+        return {str(key["id"]): str(key["name"]) for key in answer.json()["api_keys"]}
+
+    async def forget_key(self, key: str) -> None:
+        """Delete an API key by its id."""
+        await self._call("DELETE", f"/api/v1/api_key/{key}", headers=self.bearer)
+
     async def missing(self, writes: list[Acknowledged]) -> list[Acknowledged]:
         """Return the acknowledged writes that the cluster no longer has, or has with other content."""
         flows = {id_: name for name, id_ in (await self.flow_names()).items()}
@@ -315,5 +330,5 @@ class Api:
         """Remove the API key and close the connections; a cluster that is away does not matter here."""
         with contextlib.suppress(httpx.HTTPError, ApiError):
             if self.key_id:
-                await self._call("DELETE", f"/api/v1/api_key/{self.key_id}", headers=self.bearer)
+                await self.forget_key(self.key_id)
         await self.http.aclose()
