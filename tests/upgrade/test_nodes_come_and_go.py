@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 from langflow_ha.preflight.specs import ROOT
-from upgrade_helpers import World
+from upgrade_helpers import REAL, World
 
 pytest_plugins = ["upgrade_fixtures"]
 pytestmark = pytest.mark.playbooks
 
-REAL = ("upgrade", "maintenance", "switchover", "removal", "replacement")
+FURTHER_REAL = ("removal", "replacement")
 FURTHER = {
     "etcd": ("forget", "leave"),
     "valkey": ("forget",),
@@ -33,14 +33,15 @@ class Leaving(World):
 
     def make(self) -> None:
         super().make()
+        for role in FURTHER_REAL:
+            (self.path / "roles" / role).symlink_to(ROOT / "roles" / role)
+
+    def stand_ins(self) -> None:
+        super().stand_ins()
         for role in (ROOT / "roles").iterdir():
-            if role.name in REAL:
-                link = self.path / "roles" / role.name
-                if not link.exists():
-                    link.symlink_to(role)
-                continue
-            for entry in ("main", *FURTHER.get(role.name, ())):
-                self._stand_in(role.name, entry)
+            if role.name not in (*REAL, *FURTHER_REAL):
+                for entry in ("main", *FURTHER.get(role.name, ())):
+                    self._stand_in(role.name, entry)
 
     def tools(self) -> None:
         super().tools()

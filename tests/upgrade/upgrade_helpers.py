@@ -25,6 +25,8 @@ ENTRIES = {
     "alertmanager": ("silence", "lift"),
     "restore": tuple(p.stem for p in (ROOT / "roles/restore/tasks").glob("*.yml")),
 }
+REAL = ("upgrade", "maintenance", "switchover", "canary")
+"""Roles that are what is tested."""
 DOES = {
     "langflow configure": "ln -sfn {{ upgrade_directory }}/releases/{{ upgrade_version }}-abc {{ upgrade_directory }}/current",
     "langflow go_back": "ln -sfn {{ langflow_former_release }} {{ upgrade_directory }}/current",
@@ -87,10 +89,7 @@ class World:
                 (releases / f"{version}-abc" / "known").write_text(known)
             (releases.parent / "current").symlink_to(releases / f"{OLD}-abc")
         (self.path / "schema").write_text("old")
-        for role, entries in ENTRIES.items():
-            for entry in entries:
-                self._stand_in(role, entry)
-        for role in ("upgrade", "maintenance", "switchover", "canary"):
+        for role in REAL:
             (self.path / "roles" / role).symlink_to(ROOT / "roles" / role)
         hosts = {
             "n1": {"upgrade_vip": "127.0.0.1", "cluster_address": "192.0.2.11"},
@@ -174,6 +173,12 @@ class World:
         (self.path / name).write_text(f"#!/bin/sh\n{script}\n")
         (self.path / name).chmod(0o755)
 
+    def stand_ins(self) -> None:
+        """Write the roles that do nothing but note that they were called, and fail where they are to."""
+        for role, entries in ENTRIES.items():
+            for entry in entries:
+                self._stand_in(role, entry)
+
     def _stand_in(self, role: str, entry: str) -> None:
         name = f"{role} {entry}"
         detail = DETAIL.get(name, DETAIL.get(role, ""))
@@ -186,11 +191,13 @@ class World:
             "ansible.builtin.debug": {"msg": f"{command}{{{{ lookup('pipe', command) }}}}"},
             "when": "not ansible_check_mode",
         }
+        # Only where one is wanted: a skipped task takes as long as one that runs.
         fail = {
             "name": f"Fail {name}",
             "ansible.builtin.fail": {"msg": "as wanted.\n"},
             "when": f"fails in [inventory_hostname ~ ' {name}', 'any {name}']",
         }
+        lost = f"loses in [inventory_hostname ~ ' {name}', 'any {name}']"
         lose = [
             {
                 "name": f"Lose the node in {name}",
@@ -199,13 +206,13 @@ class World:
                     "ansible_host": "127.0.0.1",
                     "ansible_port": 1,
                 },
-                "when": f"loses in [inventory_hostname ~ ' {name}', 'any {name}']",
+                "when": lost,
             },
-            {
-                "name": f"Reach the node in {name}",
-                "ansible.builtin.ping": None,
-                "when": f"loses in [inventory_hostname ~ ' {name}', 'any {name}']",
-            },
+            {"name": f"Reach the node in {name}", "ansible.builtin.ping": None, "when": lost},
+        ]
+        harm = [
+            *([fail] if self.fails.endswith(f" {name}") else []),
+            *(lose if self.loses.endswith(f" {name}") else []),
         ]
         key = {"restore main": "restorer", "keepalived locate": "vip_owner"}.get(name, "")
         group = {
@@ -214,15 +221,19 @@ class World:
                 "key": f"{key}_{{{{ (inventory_hostname == 'n1') | lower }}}}"
             },
         }
-        tasks = self.path / "roles" / role / "tasks"
+        directory = self.path / "roles" / role
+        # It would be written into the project.
+        assert not directory.is_symlink(), f"{role} is a real role"
+        tasks = directory / "tasks"
         tasks.mkdir(parents=True, exist_ok=True)
         (tasks / f"{entry}.yml").write_text(
-            yaml.safe_dump([note, fail, *lose, *([group] if key else [])])
+            yaml.safe_dump([note, *harm, *([group] if key else [])])
         )
 
     def run(self, playbook: str, *options: str, version: str = NEW) -> str:
         """Run a playbook; returns its output, and sets `code`."""
         self.tools()
+        self.stand_ins()
         extra = {
             "world": str(self.path),
             "fails": self.fails,
