@@ -89,6 +89,7 @@ class World:
                 (releases / f"{version}-abc" / "known").write_text(known)
             (releases.parent / "current").symlink_to(releases / f"{OLD}-abc")
         (self.path / "schema").write_text("old")
+        (self.path / "roles").mkdir()
         for role in REAL:
             (self.path / "roles" / role).symlink_to(ROOT / "roles" / role)
         hosts = {

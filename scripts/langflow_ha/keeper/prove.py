@@ -19,6 +19,8 @@ from langflow_ha.node.files import write_atomically
 ADMIN = "/usr/local/lib/langflow-ha/langflow-admin"
 ENVIRONMENT = Path("/etc/langflow/langflow.env")
 SCRATCH = "proof"
+UNKNOWN = "No such command"
+"""What LangFlow's command line says to a command that its version does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Proof:
             "bytes": self.size,
             "seconds": round(self.seconds, 1),
             "differences": list(self.differences),
-            "integrity": "not run: no LangFlow on this node"
+            "integrity": "not run: no LangFlow on this node, or one before 1.13, which has no such check"
             if self.integrity is None
             else self.integrity or "clean",
             "metrics": {
@@ -88,12 +90,15 @@ def prove(stock: Stock, point: str, claimed: figures.Figures) -> Proof:
             size=int(size),
             seconds=watch.seconds,
             differences=tuple(figures.differences(claimed, restored)),
-            integrity=_integrity(stock),
+            integrity=langflows_verdict(stock),
         )
 
 
-def _integrity(stock: Stock) -> str | None:
-    """Run LangFlow's own check on the scratch server: its settings, with the database's address changed."""
+def langflows_verdict(stock: Stock) -> str | None:
+    """Run LangFlow's own check on the scratch server: its settings, with the database's address changed.
+
+    None: there is no LangFlow on this node, or one that does not know the command (before 1.13).
+    """
     if not ENVIRONMENT.exists() or not Path(ADMIN).exists():
         return None
     config = stock.config
@@ -110,7 +115,10 @@ def _integrity(stock: Stock) -> str | None:
         done = stock.run([ADMIN, "--environment", str(override), "check-integrity"])
     finally:
         override.unlink()
-    return "" if done.code == 0 else (done.out + done.error).strip()[-400:] or f"exit {done.code}"
+    said = (done.out + done.error).strip()
+    if done.code and UNKNOWN in said:
+        return None
+    return "" if done.code == 0 else said[-400:] or f"exit {done.code}"
 
 
 def record(stock: Stock, proof: Proof) -> dict[str, Any]:
