@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
+import uuid
 
 import httpx
 import pytest
+from langflow_ha.drill.flows import echo
 from langflow_ha.lab.engine import Engine
 from langflow_ha.lab.model import Lab, NodeSpec
+
+EXPORTS = "/var/lib/langflow-ha-backup/flows"
 
 
 def _on(node: NodeSpec, *command: str) -> str:
@@ -87,11 +91,40 @@ def test_plain_http_is_redirected(lab: Lab) -> None:
     assert answer.headers["location"].startswith("https://")
 
 
-def test_superuser_can_log_in(client: httpx.Client, lab: Lab) -> None:
+@pytest.fixture(scope="module")
+def user(client: httpx.Client, lab: Lab) -> dict[str, str]:
+    """Headers of the superuser."""
     credentials = dict(line.split("=", 1) for line in lab.credentials_file.read_text().splitlines())
     answer = client.post("/api/v1/login", data=credentials)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["access_token"]
+    return {"authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def test_superuser_can_log_in(client: httpx.Client, user: dict[str, str]) -> None:
+    answer = client.get("/api/v1/users/whoami", headers=user)
+    assert answer.status_code == 200 and answer.json()["is_superuser"]
+
+
+def test_a_saved_flow_comes_back_by_langflows_own_upload(
+    client: httpx.Client, user: dict[str, str], lab: Lab
+) -> None:
+    document = echo() | {"name": f"saved {uuid.uuid4()}"}
+    made = client.post("/api/v1/flows/", headers=user, json=document).json()
+    (primary,) = _primaries(lab)
+    _on(primary, "systemctl", "start", "langflow-ha-backup-run@flows.service")
+    saved = _on(primary, "sh", "-c", f"cat {EXPORTS}/*/{made['id']}.json")
+    assert client.delete(f"/api/v1/flows/{made['id']}", headers=user).status_code == 200
+
+    answer = client.post(
+        "/api/v1/flows/upload/", headers=user, files={"file": ("flow.json", saved.encode())}
+    )
+    assert answer.status_code == 201, answer.text
+    (back,) = answer.json()
+    try:
+        assert back["name"] == document["name"]
+        assert back["data"] == made["data"]
+    finally:
+        client.delete(f"/api/v1/flows/{back['id']}", headers=user)
 
 
 def test_status_says_that_the_cluster_can_fail_over(lab: Lab) -> None:
