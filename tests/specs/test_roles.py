@@ -20,6 +20,7 @@ OPERATORS = ("site", "host", "secrets")
 WITHOUT_SERVICE = {
     *(
         "adopt",
+        "bundle",
         "canary",
         "drill",
         "flows",

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from langflow_ha.bundle import artefacts, langflow, minio, victorialogs
+from langflow_ha.bundle import archive as archives
+from langflow_ha.bundle import artefacts, components, langflow, minio, opener, victorialogs
 from langflow_ha.bundle.container import BuildError
 from langflow_ha.lab.model import LabError
 from langflow_ha.upgrade import release
@@ -28,7 +29,7 @@ app = typer.Typer(
 def _errors() -> Iterator[None]:
     try:
         yield
-    except (BuildError, LabError, OSError, ValueError) as error:
+    except (BuildError, LabError, opener.OpenError, OSError, ValueError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
 
@@ -149,6 +150,98 @@ def migrations(
         for name, reasons in harmful.items():
             typer.echo(f"  {name}: {', '.join(reasons)}")
     raise typer.Exit(3 if harmful else 0)
+
+
+@app.command()
+def archive(
+    key: Annotated[
+        Path,
+        typer.Option(
+            help="SSH key that signs; or its .pub, when the agent or a token has the key."
+        ),
+    ],
+    systems: Annotated[
+        list[str] | None,
+        typer.Option("--os", help="Of nodes (repeatable); default: debian13."),
+    ] = None,
+    controllers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--controller-os", help="Of the site's controller (repeatable); default: debian13."
+        ),
+    ] = None,
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--component", help="Part of the site (repeatable); default: all but logs."),
+    ] = None,
+    versions: Annotated[
+        list[str] | None, typer.Option("--version", help="Of LangFlow (repeatable).")
+    ] = None,
+    package: Annotated[
+        list[str] | None, typer.Option(help="A further Debian package (repeatable).")
+    ] = None,
+    deb: Annotated[
+        list[Path] | None,
+        typer.Option(help="A .deb that Debian does not have, such as Grafana's (repeatable)."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Default: below .artefacts/archives.")] = None,
+    again: Annotated[
+        bool, typer.Option(help="Make it again, with today's packages, when it is there.")
+    ] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it would be made of.")
+    ] = False,
+) -> None:
+    """Make one signed archive that a site without a network deploys from. See docs/airgap.md."""
+    started = time.monotonic()
+    with _errors():
+        extra = deb or []
+        if absent := [file for file in extra if not file.is_file() or file.suffix != ".deb"]:
+            raise ValueError(f"--deb {absent[0]}: there is no such .deb file")
+        usual = [name for name in components.components() if name != "logs"]
+        plan = archives.Plan(
+            kit=archives.kit_name(),
+            systems=tuple(_known(sorted(set(systems or ["debian13"])))),
+            controllers=tuple(_known(sorted(set(controllers or ["debian13"])))),
+            components=tuple(components.checked(parts or usual)),
+            langflow=tuple(sorted(set(versions or [langflow.VERSION]))),
+            packages=tuple(sorted(set(package or []))),
+            extra=tuple(artefacts.sha256(file) for file in extra),
+        )
+        target = output or archives.DIRECTORY / f"{plan.stem}.tar"
+        if changed := archives.uncommitted():
+            _say(f"not in it, as it is not committed: {', '.join(changed)}")
+        _say(f"{plan.kit}; components {', '.join(plan.components)}")
+        for name, file, version in plan.files():
+            state = "is there" if artefacts.is_sealed(file) else "would be built"
+            _say(f"{name} {version} {state}")
+        for system in plan.all_systems():
+            _say(f"packages for {system}: {', '.join(plan.wanted(system))}")
+        if not again and artefacts.is_sealed(target):
+            _say(f"{target} is there ({artefacts.megabytes(target)}); --again for today's packages")
+            return
+        if only_plan:
+            _say(f"{target} would be made")
+            return
+        archives.make(plan, extra, key, target, _say)
+    _say(f"done after {time.monotonic() - started:.0f} s")
+
+
+@app.command("open")
+def open_archive(
+    file: Annotated[Path, typer.Argument(help="The archive.")],
+    key: Annotated[Path, typer.Option(help="Public key of who made it (.pub).")],
+    into: Annotated[
+        Path | None, typer.Option(help="New directory; without it: only verify.")
+    ] = None,
+) -> None:
+    """Verify an archive, and open it into a directory of its own. The first one is opened by the file beside it."""
+    with _errors():
+        machine = opener.Machine.here()
+        if into:
+            opener.unpack(file, key, into, machine, _say)
+        else:
+            opener.check(file, key, machine, _say)
 
 
 @app.command("list")

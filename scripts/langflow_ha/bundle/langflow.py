@@ -119,7 +119,7 @@ def assemble(directory: Path, source: Path, system: str, version: str) -> list[s
     return built
 
 
-def _root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def root_owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
     """Leave the builder's user and times out of the archive."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
@@ -132,7 +132,7 @@ def pack(directory: Path, target: Path) -> str:
     partial = target.with_name(f"{target.name}.partial")
     with tarfile.open(partial, "w") as archive:
         for entry in sorted(directory.iterdir()):
-            archive.add(entry, arcname=entry.name, filter=_root)
+            archive.add(entry, arcname=entry.name, filter=root_owned)
     partial.replace(target)
     return artefacts.seal(target)
 

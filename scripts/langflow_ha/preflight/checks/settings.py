@@ -130,6 +130,19 @@ def networks(site: Site) -> Iterator[Problem]:
                 )
 
 
+def package_sources(site: Site) -> Iterator[Problem]:
+    """With an archive of packages a mirror would never be asked."""
+    for name in ("apt_mirror", "apt_security_mirror"):
+        if site.value("packages_from_archive") is True and site.value(name):
+            yield Problem(
+                "packages",
+                name,
+                shown(name, site.value(name)),
+                "is never asked while packages_from_archive is true",
+                "empty it, or set packages_from_archive to false",
+            )
+
+
 def time_servers(site: Site) -> Iterator[Problem]:
     """Time servers are names or addresses, not URLs."""
     for server in site.value("ntp_servers") or []:
@@ -249,6 +262,7 @@ CHECKS = (
     versions,
     urls,
     networks,
+    package_sources,
     time_servers,
     fast_failover,
     further_addresses,
