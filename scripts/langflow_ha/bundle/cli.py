@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from langflow_ha.bundle import artefacts, langflow, minio, victorialogs
+from langflow_ha.bundle import artefacts, collector, langflow, minio, victorialogs
 from langflow_ha.bundle.container import BuildError
 from langflow_ha.lab.model import LabError
 from langflow_ha.upgrade import release
@@ -50,9 +50,14 @@ def build(
         list[str] | None,
         typer.Option("--os", help="debian13 or debian12 (repeatable); default: debian13."),
     ] = None,
-    only: Annotated[str, typer.Option(help="Only this artefact: langflow, minio or logs.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Only this artefact: langflow, minio, logs or traces.")
+    ] = "",
     logs: Annotated[
         bool, typer.Option(help="VictoriaLogs too, for a site with central_logs.")
+    ] = False,
+    traces: Annotated[
+        bool, typer.Option(help="The collector too, for a site with traces_enabled.")
     ] = False,
     version: Annotated[
         str, typer.Option(help="Of LangFlow; one that the kit has a lock of.")
@@ -62,8 +67,8 @@ def build(
     started = time.monotonic()
     with _errors():
         wanted = _known(systems or ["debian13"])
-        if only not in ("", "langflow", "minio", "logs"):
-            raise ValueError(f"--only {only!r}: it is langflow, minio or logs")
+        if only not in ("", "langflow", "minio", "logs", "traces"):
+            raise ValueError(f"--only {only!r}: it is langflow, minio, logs or traces")
         if only in ("", "langflow"):
             for system in wanted:
                 langflow.build(system, _say, version)
@@ -71,6 +76,8 @@ def build(
             minio.build(_say)
         if logs or only == "logs":
             victorialogs.build(_say)
+        if traces or only == "traces":
+            collector.build(_say)
     _say(f"done after {time.monotonic() - started:.0f} s")
 
 
