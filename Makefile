@@ -13,7 +13,7 @@ MINUTES ?= 30
 # 0: any.
 SEED ?= 0
 
-.PHONY: help setup setup-python setup-engine setup-browser setup-promtool lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle docs lock
+.PHONY: help setup setup-python setup-engine setup-browser setup-promtool setup-haproxy lint test-unit test-playbooks test-browser molecule test demo demo-down drills soak compare bundle docs lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,10 +32,13 @@ setup-browser:
 setup-promtool:
 	@scripts/bootstrap promtool
 
+setup-haproxy:
+	@scripts/bootstrap haproxy
+
 lint: setup-python ## ansible-lint, yamllint, ruff, mypy, links of the handbook
 	@scripts/run-checks lint
 
-test-unit: setup-python setup-promtool ## unit tests: no containers, seconds
+test-unit: setup-python setup-promtool setup-haproxy ## unit tests: no containers, seconds
 	@scripts/run-checks unit
 
 test-playbooks: setup-python ## playbooks with stand-ins for the roles that work: minutes
@@ -47,7 +50,7 @@ test-browser: setup-python setup-browser ## the status page in Chromium: half a 
 molecule: setup ## one molecule scenario in containers: make molecule S=cluster
 	@scripts/run-checks molecule $(S)
 
-test: setup setup-browser setup-promtool ## everything, in two lanes: lint, tests and browser beside the scenario tiers, then cluster
+test: setup setup-browser setup-promtool setup-haproxy ## everything, in two lanes: lint, tests and browser beside the scenario tiers, then cluster
 	@scripts/run-checks all
 
 demo: setup ## a cluster in containers on this machine, and a measured failover

@@ -4,9 +4,11 @@ import json
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from langflow_ha.bundle import artefacts, langflow, lock, minio, victorialogs
+import yaml
+from langflow_ha.bundle import artefacts, collector, container, langflow, lock, minio, victorialogs
 from langflow_ha.bundle.cli import app
 from langflow_ha.bundle.container import BuildError, passed_environment, pip_configurations
 from typer.testing import CliRunner
@@ -119,15 +121,51 @@ def test_victorialogs_is_compiled_with_the_compiler_of_its_digest() -> None:
     assert victorialogs.binary_file().name == "victorialogs-v1.52.1-linux-amd64"
 
 
+def test_the_collector_is_compiled_of_what_its_builder_wrote() -> None:
+    recipe = collector.recipe()
+    assert recipe.toolchain == recipe.compiler
+    assert collector.binary_file().name == "collector-v0.161.0-linux-amd64"
+    components = yaml.safe_load((collector.MODULE / "components.yaml").read_text("utf-8"))
+    assert f"v{components['dist']['version']}" == recipe.version
+    module = (collector.MODULE / "go.mod").read_text("utf-8")
+    code = (collector.MODULE / "components.go").read_text("utf-8")
+    for kind in ("receivers", "processors", "exporters", "extensions", "providers"):
+        for component in components[kind]:
+            assert f"\t{component['gomod']}\n" in module
+            if kind != "providers":
+                assert f'"{component["gomod"]}"' in code
+
+
+def test_a_program_of_the_kit_is_compiled_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def run(*_: object, output: Path, **options: Any) -> None:
+        seen.update(options)
+        (output / "program").write_bytes(b"program")
+        (output / "compiler").write_text("go1.27.3\n")
+
+    monkeypatch.setattr(container, "run", run)
+    monkeypatch.setattr(artefacts, "DIRECTORY", tmp_path)
+    with pytest.raises(BuildError, match="has the digest"):
+        collector.build(lambda _: None)
+    assert seen["inputs"] == {"module": collector.MODULE}
+    assert seen["environment"]["TOOLCHAIN"] == "go1.27.3"
+
+
 def test_nothing_is_built_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
     monkeypatch.setattr(langflow, "build", lambda *_: built.append("langflow"))
     monkeypatch.setattr(minio, "build", lambda _: built.append("minio"))
     monkeypatch.setattr(victorialogs, "build", lambda _: built.append("logs"))
+    monkeypatch.setattr(collector, "build", lambda _: built.append("traces"))
     for options, wanted in {
         (): ["langflow", "minio"],
         ("--logs",): ["langflow", "minio", "logs"],
+        ("--traces",): ["langflow", "minio", "traces"],
         ("--only", "logs"): ["logs"],
+        ("--only", "traces"): ["traces"],
         ("--only", "minio"): ["minio"],
     }.items():
         built.clear()

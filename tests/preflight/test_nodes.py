@@ -15,8 +15,8 @@ from langflow_ha.preflight.nodes import PORTS, from_result, problems
 from langflow_ha.preflight.specs import ROOT
 
 DEFAULTS = yaml.safe_load((ROOT / "roles/preflight/defaults/main.yml").read_text())
-EVERYTHING = [component for component in PORTS if component != "nfs_server"]
-"""Of a converged node; an NFS server is a machine of its own."""
+EVERYTHING = [component for component in PORTS if component not in {"nfs_server", "traces"}]
+"""Of a converged node with what is on by default; an NFS server is a machine of its own."""
 
 
 def record(number: int) -> dict[str, Any]:

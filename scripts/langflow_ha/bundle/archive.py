@@ -20,6 +20,7 @@ from typing import Any
 from langflow_ha import ROOT
 from langflow_ha.bundle import (
     artefacts,
+    collector,
     components,
     container,
     langflow,
@@ -86,6 +87,10 @@ class Plan:
             found.append(
                 ("VictoriaLogs", victorialogs.binary_file(), victorialogs.recipe().version)
             )
+        if "traces" in self.components:
+            found.append(
+                ("OpenTelemetry Collector", collector.binary_file(), collector.recipe().version)
+            )
         return found
 
 
@@ -124,6 +129,8 @@ def build_missing(plan: Plan, say: Say) -> None:
         minio.build(say)
     if "logs" in plan.components:
         victorialogs.build(say)
+    if "traces" in plan.components:
+        collector.build(say)
 
 
 def controller_wheels(system: str, into: Path, say: Say) -> dict[str, str]:

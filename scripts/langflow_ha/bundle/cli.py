@@ -13,7 +13,15 @@ from typing import Annotated
 import typer
 
 from langflow_ha.bundle import archive as archives
-from langflow_ha.bundle import artefacts, components, langflow, minio, opener, victorialogs
+from langflow_ha.bundle import (
+    artefacts,
+    collector,
+    components,
+    langflow,
+    minio,
+    opener,
+    victorialogs,
+)
 from langflow_ha.bundle.container import BuildError
 from langflow_ha.lab.model import LabError
 from langflow_ha.upgrade import release
@@ -51,9 +59,14 @@ def build(
         list[str] | None,
         typer.Option("--os", help="debian13 or debian12 (repeatable); default: debian13."),
     ] = None,
-    only: Annotated[str, typer.Option(help="Only this artefact: langflow, minio or logs.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Only this artefact: langflow, minio, logs or traces.")
+    ] = "",
     logs: Annotated[
         bool, typer.Option(help="VictoriaLogs too, for a site with central_logs.")
+    ] = False,
+    traces: Annotated[
+        bool, typer.Option(help="The collector too, for a site with traces_enabled.")
     ] = False,
     version: Annotated[
         str, typer.Option(help="Of LangFlow; one that the kit has a lock of.")
@@ -63,8 +76,8 @@ def build(
     started = time.monotonic()
     with _errors():
         wanted = _known(systems or ["debian13"])
-        if only not in ("", "langflow", "minio", "logs"):
-            raise ValueError(f"--only {only!r}: it is langflow, minio or logs")
+        if only not in ("", "langflow", "minio", "logs", "traces"):
+            raise ValueError(f"--only {only!r}: it is langflow, minio, logs or traces")
         if only in ("", "langflow"):
             for system in wanted:
                 langflow.build(system, _say, version)
@@ -72,6 +85,8 @@ def build(
             minio.build(_say)
         if logs or only == "logs":
             victorialogs.build(_say)
+        if traces or only == "traces":
+            collector.build(_say)
     _say(f"done after {time.monotonic() - started:.0f} s")
 
 
@@ -172,7 +187,9 @@ def archive(
     ] = None,
     parts: Annotated[
         list[str] | None,
-        typer.Option("--component", help="Part of the site (repeatable); default: all but logs."),
+        typer.Option(
+            "--component", help="Part of the site (repeatable); default: all but logs and traces."
+        ),
     ] = None,
     versions: Annotated[
         list[str] | None, typer.Option("--version", help="Of LangFlow (repeatable).")
@@ -198,7 +215,7 @@ def archive(
         extra = deb or []
         if absent := [file for file in extra if not file.is_file() or file.suffix != ".deb"]:
             raise ValueError(f"--deb {absent[0]}: there is no such .deb file")
-        usual = [name for name in components.components() if name != "logs"]
+        usual = [name for name in components.components() if name not in components.BY_CHOICE]
         plan = archives.Plan(
             kit=archives.kit_name(),
             systems=tuple(_known(sorted(set(systems or ["debian13"])))),

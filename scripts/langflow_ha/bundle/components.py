@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 CONTROLLER = "controller"
+BY_CHOICE = ("logs", "traces")
+"""Parts that a site has only when it asks for them."""
 
-# What the roles of a component install. tests/bundle/test_components_table.py compares it with the roles.
+# What the roles of a component install. tests/bundle/test_archive.py compares it with the roles.
 # python3-apt: Ansible's apt module would fetch it by itself.
 PACKAGES: dict[str, tuple[str, ...]] = {
     "cluster": (
@@ -39,6 +41,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "nfs_server": ("nfs-kernel-server",),
     "monitoring": ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter"),
     "logs": ("haproxy",),
+    "traces": (),
     CONTROLLER: ("ca-certificates", "git", "openssh-client", "python3", "python3-venv", "rsync"),
 }
 

@@ -26,6 +26,8 @@ class Recipe:
     sha256: str
     toolchain: str = "local"
     """`local`: Debian's compiler; otherwise one that the Go module proxy has, such as go1.27.3."""
+    module: Path | None = None
+    """Directory with a program of the kit's own, of which `package` is a part; none: it comes from the module proxy."""
 
 
 def pinned(name: str) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def build(recipe: Recipe, target: Path, about: str, say: Say) -> Path:
             "debian13",
             "build_go.sh",
             say,
-            inputs={},
+            inputs={"module": recipe.module} if recipe.module else {},
             output=directory,
             environment={
                 "PACKAGE": recipe.package,

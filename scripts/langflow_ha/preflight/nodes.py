@@ -27,6 +27,7 @@ class Port:
 _LANGFLOW = ("langflow.service", "langflow@*.service")
 _PROXY = ("backend-proxy.service",)
 _VALKEY = ("valkey*.service", "redis*.service")
+_TRACES = ("langflow-ha-traces.service",)
 _AGENT = ("langflow-ha-agent.service",)
 
 PORTS: dict[str, tuple[Port, ...]] = {
@@ -63,6 +64,12 @@ PORTS: dict[str, tuple[Port, ...]] = {
         Port(9115, LOOPBACK, ("prometheus-blackbox-exporter.service",)),
         Port(9428, OWN, ("langflow-ha-log-gate.service",)),
         Port(9429, LOOPBACK, ("langflow-ha-log-store.service",)),
+    ),
+    "traces": (
+        Port(4318, OWN, _TRACES),
+        Port(4318, LOOPBACK, _TRACES),
+        Port(7957, OWN, _TRACES),
+        Port(7957, LOOPBACK, _TRACES),
     ),
     "nfs_server": (Port(2049, OWN, ("nfs-server.service",), in_kernel=True),),
 }

@@ -25,6 +25,7 @@ EXPRESSIONS = {
     r"\{\{ '(\w+)' if __backup_target != 'none' else '' \}\}": r"\1, with a `backup_target`",
     r"\{\{ '(\w+)' if grafana_package \| default\(''\) else '' \}\}": r"\1, with a `grafana_package`",
     r"\{\{ '(\w+)' if __central_logs else '' \}\}": r"\1, with `central_logs`",
+    r"\{\{ '(\w+)' if __traces else '' \}\}": r"\1, with `traces_enabled`",
 }
 
 

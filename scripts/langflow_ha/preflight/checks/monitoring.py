@@ -12,6 +12,7 @@ from langflow_ha.preflight.model import Note, Problem, Site
 RECEIVERS = ("alert_mail_to", "alert_webhook_urls", "alert_slack_url")
 WAYS = (*RECEIVERS, "alert_deadman_url")
 SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}")
+FLOW = re.compile(r"/?[A-Za-z0-9._~%-]+(/[A-Za-z0-9._~%-]+)*/?")
 ADDRESS = re.compile(r"[^@\s,]+@[^@\s,]+")
 
 
@@ -39,6 +40,45 @@ def nobody_keeps_logs(site: Site) -> Iterator[Problem]:
             "true",
             "no host is in the group monitoring, so there is no store for logs",
             "put one or two hosts into the group monitoring, or set it to false",
+        )
+
+
+def traces(site: Site) -> Iterator[Problem]:
+    """Traces that nobody keeps, shares that are none, and names that no path has."""
+    url = site.value("trace_forward_url") or ""
+    if site.value("traces_enabled") and not site.members("monitoring") and not url:
+        yield Problem(
+            "traces",
+            "traces_enabled",
+            "true",
+            "no host is in the group monitoring and trace_forward_url is empty, so nobody would keep a trace",
+            "put one or two hosts into the group monitoring, set trace_forward_url, or set it to false",
+        )
+    percent = site.value("trace_sample_percent")
+    if isinstance(percent, int | float) and not 0 <= percent <= 100:
+        yield Problem(
+            "traces",
+            "trace_sample_percent",
+            str(percent),
+            "is no share of requests",
+            "use a number from 0 to 100, such as 1 or 0.1",
+        )
+    for flow in site.value("trace_flows") or []:
+        if not FLOW.fullmatch(str(flow)):
+            yield Problem(
+                "traces",
+                "trace_flows",
+                str(flow),
+                "is neither a flow's id or name as it stands in a path, nor the beginning of a path",
+                "write it like my-flow or /api/v2/workflows",
+            )
+    if url and bad_url(str(url)):
+        yield Problem(
+            "url",
+            "trace_forward_url",
+            str(url),
+            "is not a URL that starts with http:// or https://",
+            "write it like https://otel.example.org/v1/traces",
         )
 
 
@@ -97,4 +137,4 @@ def notes(site: Site) -> Iterator[Note]:
         )
 
 
-CHECKS = (nobody_sends, nobody_keeps_logs, mail, webhooks)
+CHECKS = (nobody_sends, nobody_keeps_logs, traces, mail, webhooks)
