@@ -260,7 +260,7 @@ def remove_leftovers(
     try:
         found = asyncio.run(_clean(site, check=check))
     except (SessionError, ApiError, httpx.HTTPError) as error:
-        typer.secho(f"error: {error or type(error).__name__}", fg="red", err=True)
+        typer.secho(f"error: {str(error) or type(error).__name__}", fg="red", err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{'left by drills' if check else 'removed'}: {found}")
 
