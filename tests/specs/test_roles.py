@@ -31,6 +31,7 @@ WITHOUT_SERVICE = {
         "rotate_secrets",
         "switchover",
         "tls",
+        "update_packages",
         "upgrade",
         "verify",
     )

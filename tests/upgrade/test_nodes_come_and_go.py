@@ -40,7 +40,7 @@ class Leaving(World):
                     link.symlink_to(role)
                 continue
             for entry in ("main", *FURTHER.get(role.name, ())):
-                self._stand_in(role.name, entry)
+                self.stand_in(role.name, entry)
 
     def tools(self) -> None:
         super().tools()

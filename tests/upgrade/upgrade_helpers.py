@@ -15,13 +15,16 @@ NODES = ("n1", "n2")
 """The first holds the virtual address."""
 OLD, NEW = "1.12.8", "1.13.0"
 ENTRIES = {
-    "langflow": ("install", "stop", "configure", "migrate", "go_back", "start"),
-    "haproxy": ("drain", "undrain"),
-    "health_agent": ("await_others",),
+    "langflow": ("install", "stop", "configure", "migrate", "go_back", "start", "restart"),
+    "haproxy": ("drain", "undrain", "restart"),
+    "health_agent": ("await_others", "restart", "await"),
     "verify": ("main", "flow"),
-    "postgresql": ("databases", "hand_over"),
-    "valkey": ("hand_over",),
-    "keepalived": ("locate", "restart"),
+    "postgresql": ("databases", "hand_over", "restart", "await"),
+    "valkey": ("hand_over", "restart", "wait"),
+    "keepalived": ("locate", "restart", "await"),
+    "etcd": ("restart", "await"),
+    "minio": ("restart", "wait", "fill"),
+    "backend_proxy": ("restart", "wait"),
     "alertmanager": ("silence", "lift"),
     "restore": tuple(p.stem for p in (ROOT / "roles/restore/tasks").glob("*.yml")),
 }
@@ -68,6 +71,8 @@ class World:
     traffic: dict[str, str] = field(default_factory=dict)
     """What the balancers say of a node's LangFlow."""
     monitoring: tuple[str, ...] = NODES
+    further: tuple[str, ...] = ()
+    """More groups, each with every node."""
     unasked: tuple[str, ...] = ()
     """Nodes that `langflow-ha status` could not ask."""
     point: str = '{"point": "\'"$2"\'", "backup": "B1"}'
@@ -89,14 +94,22 @@ class World:
         (self.path / "schema").write_text("old")
         for role, entries in ENTRIES.items():
             for entry in entries:
-                self._stand_in(role, entry)
+                self.stand_in(role, entry)
         for role in ("upgrade", "maintenance", "switchover", "canary"):
             (self.path / "roles" / role).symlink_to(ROOT / "roles" / role)
         hosts = {
             "n1": {"upgrade_vip": "127.0.0.1", "cluster_address": "192.0.2.11"},
             "n2": {"upgrade_vip": "192.0.2.1", "cluster_address": "192.0.2.12"},
         }
-        groups = ("cluster", "langflow", "balancer", "postgresql", "valkey", "monitoring")
+        groups = (
+            "cluster",
+            "langflow",
+            "balancer",
+            "postgresql",
+            "valkey",
+            "monitoring",
+            *self.further,
+        )
         members = {"cluster": hosts, "monitoring": {name: {} for name in self.monitoring}}
         inventory = {
             "all": {
@@ -174,7 +187,7 @@ class World:
         (self.path / name).write_text(f"#!/bin/sh\n{script}\n")
         (self.path / name).chmod(0o755)
 
-    def _stand_in(self, role: str, entry: str) -> None:
+    def stand_in(self, role: str, entry: str) -> None:
         name = f"{role} {entry}"
         detail = DETAIL.get(name, DETAIL.get(role, ""))
         # Run by the controller itself: a module for each would take the test a minute.
@@ -229,6 +242,7 @@ class World:
             "loses": self.loses,
             "langflow_version": version,
             "upgrade_yes": "blue",
+            "__patience": 1,
             "upgrade_directory": f"{self.path}/nodes/{{{{ inventory_hostname }}}}",
             "upgrade_admin": f"{self.path}/admin",
             "__controller_command": f"{self.path}/langflow-ha",
