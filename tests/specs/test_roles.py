@@ -32,6 +32,7 @@ WITHOUT_SERVICE = {
         "rotate_secrets",
         "switchover",
         "tls",
+        "update_packages",
         "upgrade",
         "verify",
     )

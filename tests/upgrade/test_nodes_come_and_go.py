@@ -41,7 +41,7 @@ class Leaving(World):
         for role in (ROOT / "roles").iterdir():
             if role.name not in (*REAL, *FURTHER_REAL):
                 for entry in ("main", *FURTHER.get(role.name, ())):
-                    self._stand_in(role.name, entry)
+                    self.stand_in(role.name, entry)
 
     def tools(self) -> None:
         super().tools()

@@ -15,13 +15,16 @@ NODES = ("n1", "n2")
 """The first holds the virtual address."""
 OLD, NEW = "1.12.8", "1.13.0"
 ENTRIES = {
-    "langflow": ("install", "stop", "configure", "migrate", "go_back", "start"),
-    "haproxy": ("drain", "undrain"),
-    "health_agent": ("await_others",),
+    "langflow": ("install", "stop", "configure", "migrate", "go_back", "start", "restart"),
+    "haproxy": ("drain", "undrain", "restart"),
+    "health_agent": ("await_others", "restart", "await"),
     "verify": ("main", "flow"),
-    "postgresql": ("databases", "hand_over"),
-    "valkey": ("hand_over",),
-    "keepalived": ("locate", "restart"),
+    "postgresql": ("databases", "hand_over", "restart", "await"),
+    "valkey": ("hand_over", "restart", "wait"),
+    "keepalived": ("locate", "restart", "await"),
+    "etcd": ("restart", "await"),
+    "minio": ("restart", "wait", "fill"),
+    "backend_proxy": ("restart", "wait"),
     "alertmanager": ("silence", "lift"),
     "restore": tuple(p.stem for p in (ROOT / "roles/restore/tasks").glob("*.yml")),
 }
@@ -70,6 +73,8 @@ class World:
     traffic: dict[str, str] = field(default_factory=dict)
     """What the balancers say of a node's LangFlow."""
     monitoring: tuple[str, ...] = NODES
+    further: tuple[str, ...] = ()
+    """More groups, each with every node."""
     unasked: tuple[str, ...] = ()
     """Nodes that `langflow-ha status` could not ask."""
     point: str = '{"point": "\'"$2"\'", "backup": "B1"}'
@@ -77,6 +82,8 @@ class World:
     """Exit code of `langflow-ha canary`, and what it says."""
     fails: str = ""
     """`node role entry` of the call that fails; `any` is any node."""
+    entries: dict[str, tuple[str, ...]] = field(default_factory=ENTRIES.copy)
+    """What has a stand-in: role -> entries."""
 
     loses: str = ""
     """`node role entry` of the call in which the node is gone."""
@@ -96,7 +103,15 @@ class World:
             "n1": {"upgrade_vip": "127.0.0.1", "cluster_address": "192.0.2.11"},
             "n2": {"upgrade_vip": "192.0.2.1", "cluster_address": "192.0.2.12"},
         }
-        groups = ("cluster", "langflow", "balancer", "postgresql", "valkey", "monitoring")
+        groups = (
+            "cluster",
+            "langflow",
+            "balancer",
+            "postgresql",
+            "valkey",
+            "monitoring",
+            *self.further,
+        )
         members = {"cluster": hosts, "monitoring": {name: {} for name in self.monitoring}}
         inventory = {
             "all": {
@@ -176,11 +191,11 @@ class World:
 
     def stand_ins(self) -> None:
         """Write the roles that do nothing but note that they were called, and fail where they are to."""
-        for role, entries in ENTRIES.items():
+        for role, entries in self.entries.items():
             for entry in entries:
-                self._stand_in(role, entry)
+                self.stand_in(role, entry)
 
-    def _stand_in(self, role: str, entry: str) -> None:
+    def stand_in(self, role: str, entry: str) -> None:
         name = f"{role} {entry}"
         detail = DETAIL.get(name, DETAIL.get(role, ""))
         # Run by the controller itself: a module for each would take the test a minute.
@@ -241,6 +256,7 @@ class World:
             "loses": self.loses,
             "langflow_version": version,
             "upgrade_yes": "blue",
+            "__patience": 1,
             "upgrade_directory": f"{self.path}/nodes/{{{{ inventory_hostname }}}}",
             "upgrade_admin": f"{self.path}/admin",
             "__controller_command": f"{self.path}/langflow-ha",
