@@ -15,6 +15,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
         "ca-certificates",
         "chrony",
         "iproute2",
+        "needrestart",
         "nftables",
         "openssl",
         "prometheus-node-exporter",
