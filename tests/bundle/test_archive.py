@@ -22,6 +22,8 @@ EXPRESSIONS = {
     "{{ __exporters_wanted | map('regex_replace', '^(.*)$', 'prometheus-\\1-exporter') | list }}": [
         f"prometheus-{name}-exporter" for name in ("postgres", "redis", "blackbox")
     ],
+    # Only such as are there already.
+    "{{ __update_packages_known if __update_packages_by_name else omit }}": [],
     "{{ __valkey_flavour.packages }}": ["valkey-server", "valkey-sentinel", "valkey-tools"],
 }
 
