@@ -5,7 +5,7 @@ step() { printf 'step %s\n' "$*"; }
 
 step "compiler"
 apt-get install -y -q --no-install-recommends golang-go >/dev/null
-export GOPATH=/go GOCACHE=/tmp/gocache CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS= GOOS=linux GOARCH=amd64
+export GOPATH=/go GOCACHE=/tmp/gocache CGO_ENABLED=0 GOTOOLCHAIN=go1.27.3 GOFLAGS= GOOS=linux GOARCH=amd64
 step "download and compile $MODULE@$VERSION with $(go env GOVERSION) (minutes)"
 go install -trimpath -buildvcs=false -ldflags "-s -w" "$MODULE/cmd/versitygw@$VERSION"
 cp "$GOPATH/bin/versitygw" /out/versitygw

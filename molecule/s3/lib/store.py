@@ -27,7 +27,7 @@ from langflow_ha.secrets.authority import (
 from langflow_ha.secrets.init import paths
 from langflow_ha.secrets.vault import Vault
 
-MODULE, VERSION = "github.com/versity/versitygw", "v1.2.0"
+MODULE, VERSION = "github.com/versity/versitygw", "v1.8.0"
 BINARY = container.CACHE / f"versitygw-{VERSION}" / "versitygw"
 ROOT_KEY, ROOT_SECRET = "scenario-root", "scenario-root-secret"
 VERSIONS_ON = (
