@@ -51,8 +51,12 @@ def test_the_scratch_server_is_asked(
     assert not (tmp_path / "integrity.env").exists(), "it has the database's password"
 
 
-def test_a_node_without_langflow_asks_nobody(tmp_path: Path) -> None:
-    assert langflows_verdict(Stock(configured(tmp_path), FakeRun({}))) is None
+@pytest.mark.parametrize("absent", ["langflow.env", "langflow-admin"])
+def test_a_node_without_langflow_asks_nobody(tmp_path: Path, settings: Path, absent: str) -> None:
+    (settings.parent / absent).unlink()
+    run = FakeRun({})
+    assert langflows_verdict(Stock(configured(tmp_path), run)) is None
+    assert run.asked == []
 
 
 @pytest.mark.parametrize(("verdict", "passed"), [("", True), (None, True), ("broken", False)])

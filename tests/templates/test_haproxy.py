@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from langflow_ha import ROOT
+from real_haproxy import rendered
 
 ROLE = ROOT / "roles/haproxy"
 BACKENDS = ("langflow", "langflow_sticky", "langflow_alive", "langflow_weighted")
@@ -15,21 +14,8 @@ BACKENDS = ("langflow", "langflow_sticky", "langflow_alive", "langflow_weighted"
 
 def sections(**changes: Any) -> dict[str, list[str]]:
     """The rendered configuration: the lines of each section by its name."""
-    environment = Environment(
-        loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True, undefined=StrictUndefined
-    )
-    values = {
-        **yaml.safe_load((ROLE / "defaults/main.yml").read_text("utf-8")),
-        "ansible_managed": "managed",
-        "haproxy_node_name": "n1",
-        "haproxy_http2": True,
-        "haproxy_address": "192.0.2.11",
-        "haproxy_servers": [{"name": n, "address": f"192.0.2.1{n[1]}"} for n in ("n1", "n2", "n3")],
-        "haproxy_stats_password": "secret",
-        **changes,
-    }
     found: dict[str, list[str]] = {}
-    for line in environment.get_template("haproxy.cfg.j2").render(values).splitlines():
+    for line in rendered(**changes).splitlines():
         if line[:1].strip() and not line.startswith("#"):
             lines = found.setdefault(line.split()[-1], [])
         elif line.strip() and not line.strip().startswith("#"):

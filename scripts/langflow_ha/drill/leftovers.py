@@ -10,7 +10,7 @@ from langflow_ha.drill.http import FLOW_PREFIX, KEY_NAME, Api
 from langflow_ha.drill.model import Acknowledged
 
 AT_ONCE = 20
-"""Deleted by one request: LangFlow deletes the runs of each flow with it, and 200 took more than the ten seconds it has."""
+"""Deleted by one request: LangFlow deletes the runs of each flow with it; one for 200 ended without an answer."""
 
 # Prefix, kind, and a UUID: nobody names a flow of theirs like this. The echo flow, which stays, has none.
 _MADE = re.compile(
