@@ -167,6 +167,7 @@ def test_nothing_is_built_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch
         ("--only", "logs"): ["logs"],
         ("--only", "traces"): ["traces"],
         ("--only", "minio"): ["minio"],
+        ("--only", "traces", "--only", "logs"): ["logs", "traces"],
     }.items():
         built.clear()
         assert CliRunner().invoke(app, ["build", *options]).exit_code == 0

@@ -60,8 +60,9 @@ def build(
         typer.Option("--os", help="debian13 or debian12 (repeatable); default: debian13."),
     ] = None,
     only: Annotated[
-        str, typer.Option(help="Only this artefact: langflow, minio, logs or traces.")
-    ] = "",
+        list[str] | None,
+        typer.Option(help="Only this one: langflow, minio, logs or traces (repeatable)."),
+    ] = None,
     logs: Annotated[
         bool, typer.Option(help="VictoriaLogs too, for a site with central_logs.")
     ] = False,
@@ -76,16 +77,17 @@ def build(
     started = time.monotonic()
     with _errors():
         wanted = _known(systems or ["debian13"])
-        if only not in ("", "langflow", "minio", "logs", "traces"):
-            raise ValueError(f"--only {only!r}: it is langflow, minio, logs or traces")
-        if only in ("", "langflow"):
+        parts = set(only or ("langflow", "minio"))
+        if unknown := parts - {"langflow", "minio", "logs", "traces"}:
+            raise ValueError(f"--only {min(unknown)!r}: it is langflow, minio, logs or traces")
+        if "langflow" in parts:
             for system in wanted:
                 langflow.build(system, _say, version)
-        if only in ("", "minio"):
+        if "minio" in parts:
             minio.build(_say)
-        if logs or only == "logs":
+        if logs or "logs" in parts:
             victorialogs.build(_say)
-        if traces or only == "traces":
+        if traces or "traces" in parts:
             collector.build(_say)
     _say(f"done after {time.monotonic() - started:.0f} s")
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from langflow_ha.preflight.model import Problem
 
 LINE = re.compile(r"(?P<digest>[0-9a-f]{64}) [ *](?P<path>.+)")
-FIX = "build the artefacts again (langflow-ha bundle build), or open the archive of the kit again (docs/airgap.md)"
+FIX = (
+    "build the artefacts again (langflow-ha bundle build; --logs for central_logs, --traces for traces_enabled), "
+    "or open the archive of the kit again (docs/airgap.md)"
+)
 VARIABLE = "preflight_artefact_manifests"
 
 
