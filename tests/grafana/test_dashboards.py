@@ -19,7 +19,13 @@ from playbook_helpers import run_playbook, said
 
 ROLE = ROOT / "roles/grafana"
 SOURCES = sorted((ROLE / "files/dashboards").glob("*.yml"))
-PREFIXES = ("langflow_ha_", "langflow_ha_drill_", "langflow_backup_", "langflow_exporter_")
+PREFIXES = (
+    "langflow_ha_",
+    "langflow_ha_drill_",
+    "langflow_ha_gpu_",
+    "langflow_backup_",
+    "langflow_exporter_",
+)
 """What the kit's daemons put before the names that stand in their code."""
 PROMTOOL = ROOT / ".cache/prometheus/usr/bin/promtool"
 

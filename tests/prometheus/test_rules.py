@@ -85,7 +85,13 @@ def test_a_resource_is_scarce_above_one_limit() -> None:
         for rule in alerts()
         if (match := re.fullmatch(r"node:(\w+):\w+ > ([\d.]+)", rule["expr"]))
     }
-    assert set(limits) == {"cpu_busy", "memory_used", "filesystem_used", "disk_busy"}
+    assert set(limits) == {
+        "cpu_busy",
+        "memory_used",
+        "filesystem_used",
+        "disk_busy",
+        "gpu_memory_used",
+    }
     assert {value * 100 for value in limits.values()} == {DISK_WARNING_PERCENT}
     assert sum("filesystem" in rule["expr"] for rule in alerts()) == 1
 

@@ -11,6 +11,7 @@ from langflow_ha.secrets.init import create_password_file, init_secrets, paths
 from langflow_ha.secrets.rotation import (
     GIVEN_BY_OTHERS,
     REFUSED,
+    WITH_A_PAUSE,
     RotationError,
     all_rotatable,
     decide,
@@ -64,7 +65,7 @@ def test_a_key_changes_with_its_name(kind: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_what_cannot_change_under_load_is_refused_with_the_way(name: str) -> None:
-    with pytest.raises(RotationError, match=f"(?s){name}: .*(The way|In a quiet hour): "):
+    with pytest.raises(RotationError, match=f"(?s){name}: .*The way: "):
         decide(PRESENT, [VALKEY, name], {}, MAKE)
 
 
@@ -77,7 +78,13 @@ def test_keys_of_a_foreign_store_are_refused(name: str) -> None:
 
 
 def test_all_are_the_ones_that_can(tmp_path: Path) -> None:
-    assert set(all_rotatable({})) == set(GENERATORS) - set(REFUSED)
+    assert set(all_rotatable({})) == set(GENERATORS) - set(REFUSED) - set(WITH_A_PAUSE)
+
+
+@pytest.mark.parametrize("name", WITH_A_PAUSE)
+def test_one_with_a_pause_is_under_way_until_it_has_ended(name: str) -> None:
+    half = {**PRESENT, **decide(PRESENT, [name], {}, MAKE).values}
+    assert (half[name], pending(half)) == (f"new {name}", (name,))
 
 
 def test_a_second_rotation_waits_for_the_first() -> None:

@@ -75,6 +75,7 @@ SHORT = {
     "database": "langflow_database",
     "store": "object_store_secret",
     "backup": "backup_secret",
+    "store_root": "minio_root",
 }
 """What people call a secret → its name without `secret_` and its ending."""
 

@@ -13,6 +13,7 @@ from langflow_ha.preflight.secret_forms import PREVIOUS
 from langflow_ha.secrets.catalogue import full_name, rotated_together
 from langflow_ha.secrets.init import create_password_file, init_secrets, paths, set_secret
 from langflow_ha.secrets.rotation import (
+    WITH_A_PAUSE,
     RotationError,
     all_rotatable,
     forget,
@@ -176,7 +177,8 @@ def rotate(
         raise _fail(str(error.args[0])) from error
     would = "would get a new value" if check else "new value"
     for name in rotation.names:
-        typer.echo(f"{name}: {would}")
+        pause = ", with a pause: docs/secrets.md" if name in WITH_A_PAUSE else ""
+        typer.echo(f"{name}: {would}{pause}")
     if not check:
         typer.echo(f"next: ansible-playbook -i {inventory} playbooks/rotate_secrets.yml")
 

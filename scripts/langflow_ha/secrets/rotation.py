@@ -1,11 +1,13 @@
 """New values for secrets that are in use: what changes in the vault so that no request fails on the way.
 
-Three ways, by what the server can do:
+Four ways, by what the server can do:
 
 - two names: the new value belongs to a new name, and the old name works until the playbook takes it away
   (MinIO's users, the database's login roles);
 - two values: the server accepts both, so the old one stays in the vault as `<name>_former` (Valkey), or is needed once
   more to set the new one (LangFlow's superuser);
+- with a pause: members know each other by the value, so all restart at once (MinIO's root user). The former value stays in
+  the vault until the end, to say that the rotation is under way;
 - one value: nobody is asked for it while it changes, or the one who asks has the new one within a second.
 """
 
@@ -22,6 +24,8 @@ from langflow_ha.secrets.init import HEADER, dump, is_missing, paths
 from langflow_ha.secrets.vault import Vault, VaultError
 
 TWO_VALUES = ("secret_valkey_password", "secret_langflow_superuser_password")
+WITH_A_PAUSE = ("secret_minio_root_password",)
+"""Never by `--all`: users notice."""
 DATABASE = "secret_langflow_database_password"
 LOGINS = ("langflow_a", "langflow_b")
 """Login roles of LangFlow, in turn. Before the first rotation it is the owner of the database itself, `langflow`."""
@@ -37,10 +41,6 @@ REFUSED = {
         "a new passphrase (backup_target), and the old one kept as long as its backups"
     ),
     "secret_tls_ca_key": 'every node trusts this authority. The way: docs/secrets.md, "Another authority"',
-    "secret_minio_root_password": (
-        "MinIO's members know each other by it, so all have to restart at once, and files are away for half a minute. In a "
-        'quiet hour: `langflow-ha secrets init --rotate minio_root_password`, then docs/secrets.md, "MinIO\'s root user"'
-    ),
 }
 """Secrets that cannot change under load: why, and what to do instead."""
 
@@ -49,6 +49,7 @@ GIVEN_BY_OTHERS = {
     "secret_object_store_secret_key": ("storage_backend", "minio"),
     "secret_backup_access_key": ("backup_target", "minio"),
     "secret_backup_secret_key": ("backup_target", "minio"),
+    "secret_minio_root_password": ("storage_backend", "minio"),
 }
 """Secrets that the kit can only make where the setting has this value; elsewhere they are another store's."""
 
@@ -67,7 +68,7 @@ class Rotation:
 
 def all_rotatable(settings: Mapping[str, Any]) -> list[str]:
     """Return the secrets that `rotate --all` takes, in the order of GENERATORS."""
-    return [name for name in GENERATORS if not refusal(name, settings)]
+    return [n for n in GENERATORS if n not in WITH_A_PAUSE and not refusal(n, settings)]
 
 
 def refusal(name: str, settings: Mapping[str, Any]) -> str:
@@ -114,7 +115,7 @@ def decide(
     values: dict[str, str] = {}
     for name in wanted:
         values[name] = make[name]()
-        if name in TWO_VALUES:
+        if name in (*TWO_VALUES, *WITH_A_PAUSE):
             values[name + FORMER] = str(present[name])
         if name == DATABASE:
             login = str(present.get(DATABASE_LOGIN, "langflow"))
