@@ -464,7 +464,12 @@ def test_ctrl_c_undoes_the_fault(world: World) -> None:
     assert any("systemctl stop" in script for name, script in world.remote.scripts if name == "n1")
 
 
-def test_load_without_an_answer_is_no_base_for_a_drill(world: World) -> None:
+def test_load_without_an_answer_is_no_base_for_a_drill(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing will come, and the load of this world has asked many times by then.
+    monkeypatch.setattr(engine_module, "WARM_UP_MAX_S", 1.0)
+
     async def deaf() -> Record:
         task = asyncio.create_task(world.drill(quick("none")))
         while len(world.langflow.flows) < 2:
