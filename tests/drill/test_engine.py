@@ -281,6 +281,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(engine_module, "WARM_UP_S", 0.4)
     monkeypatch.setattr(engine_module, "POLL_S", 0.1)
     # A busy machine is slow to connect and to answer; what the tests break answers at once, or never.
+    monkeypatch.setattr(engine_module, "WARM_UP_MAX_S", 120.0)
     for name in ("CONNECT_S", "REQUEST_S", "PAGE_S"):
         monkeypatch.setattr(http, name, 60.0)
     return World(tmp_path)
