@@ -367,7 +367,8 @@ def test_what_clients_were_told_must_be_true(
 
 def test_a_run_that_never_ends_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "SETTLE_S", 0.3)
-    monkeypatch.setattr(heavy, "PATIENCE_S", 0.2)
+    # Long enough for the first run, which ends: without a success there is no drill.
+    monkeypatch.setattr(heavy, "PATIENCE_S", 2.0)
 
     async def stuck() -> Record:
         task = asyncio.create_task(world.drill(quick("none", hold_max_s=2, steady_s=2)))
