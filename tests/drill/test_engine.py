@@ -281,6 +281,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(engine_module, "WARM_UP_S", 0.4)
     monkeypatch.setattr(engine_module, "POLL_S", 0.1)
     # A busy machine is slow to connect and to answer; what the tests break answers at once, or never.
+    monkeypatch.setattr(engine_module, "WARM_UP_MAX_S", 120.0)
     for name in ("CONNECT_S", "REQUEST_S", "PAGE_S"):
         monkeypatch.setattr(http, name, 60.0)
     return World(tmp_path)
@@ -366,7 +367,8 @@ def test_what_clients_were_told_must_be_true(
 
 def test_a_run_that_never_ends_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "SETTLE_S", 0.3)
-    monkeypatch.setattr(heavy, "PATIENCE_S", 0.2)
+    # Long enough for the first run, which ends: without a success there is no drill.
+    monkeypatch.setattr(heavy, "PATIENCE_S", 2.0)
 
     async def stuck() -> Record:
         task = asyncio.create_task(world.drill(quick("none", hold_max_s=2, steady_s=2)))
@@ -464,7 +466,12 @@ def test_ctrl_c_undoes_the_fault(world: World) -> None:
     assert any("systemctl stop" in script for name, script in world.remote.scripts if name == "n1")
 
 
-def test_load_without_an_answer_is_no_base_for_a_drill(world: World) -> None:
+def test_load_without_an_answer_is_no_base_for_a_drill(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing will come, and the load of this world has asked many times by then.
+    monkeypatch.setattr(engine_module, "WARM_UP_MAX_S", 1.0)
+
     async def deaf() -> Record:
         task = asyncio.create_task(world.drill(quick("none")))
         while len(world.langflow.flows) < 2:

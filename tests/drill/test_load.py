@@ -21,8 +21,8 @@ def load(handler: Handler) -> Load:
     return Load("http://vip", None, Api(http))
 
 
-def sent(action: Callable[[], object], seconds: float = 0.2) -> list[Request]:
-    """Run one class of clients that does `action` every 10 ms."""
+def sent(action: Callable[[], object], times: int) -> list[Request]:
+    """Run one class of clients that does `action` every 10 ms, until it has so many `times`."""
 
     async def running() -> list[Request]:
         clients = load(lambda _: httpx.Response(200))
@@ -33,7 +33,10 @@ def sent(action: Callable[[], object], seconds: float = 0.2) -> list[Request]:
 
         clients.classes = {"x": (0.01, act)}
         clients.start(["x"])
-        await asyncio.sleep(seconds)
+        # The bound is only there to end a schedule that stands still.
+        async with asyncio.timeout(20):
+            while len(clients.requests) < times:
+                await asyncio.sleep(0.01)
         await clients.stop()
         return clients.requests
 
@@ -48,8 +51,7 @@ def test_no_failure_stops_the_schedule(error: Exception) -> None:
     def fail() -> None:
         raise error
 
-    requests = sent(fail)
-    assert len(requests) > 3
+    requests = sent(fail, 4)
     assert {(r.ok, r.note) for r in requests} == {(False, type(error).__name__)}
 
 

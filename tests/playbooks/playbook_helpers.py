@@ -13,12 +13,12 @@ PROGRAM = Path(sys.executable).with_name("ansible-playbook")
 
 
 def run_playbook(
-    *arguments: str | Path, timeout: float = 120, path: Path | None = None, **environment: str
+    *arguments: str | Path, timeout: float = 600, path: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it with these arguments, whatever its exit code.
 
-    `timeout` is in seconds. `path` is a directory whose programs come first. `environment` is added, or replaces what is set
-    here.
+    `timeout` is in seconds, and only there to end what hangs: the machine may be busy. `path` is a directory whose programs
+    come first. `environment` is added, or replaces what is set here.
     """
     search = os.environ["PATH"]
     return subprocess.run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from langflow_ha.ship.config import Limits
@@ -18,20 +17,6 @@ LIMITS = Limits(
     message_bytes=1000,
     first_hours=24.0,
 )
-
-_JOURNALCTL = """
-import sys, time
-path, cursor = sys.argv[1], sys.argv[2]
-lines = open(path).read().splitlines(True)
-begin = 1 + next((i for i, l in enumerate(lines) if f'"{cursor}"' in l), -1)
-sys.stdout.write("".join(lines[begin:])); sys.stdout.flush()
-known = len(lines)
-while True:
-    time.sleep(0.01)
-    lines = open(path).read().splitlines(True)
-    sys.stdout.write("".join(lines[known:])); sys.stdout.flush()
-    known = len(lines)
-"""
 
 
 class FakeJournal:
@@ -57,7 +42,15 @@ class FakeJournal:
     def journalctl(self, cursor: str, _hours: float) -> list[str]:
         if self.slow:
             return ["sleep", "60"]
-        return [sys.executable, "-c", _JOURNALCTL, str(self.path), cursor]
+        lines = self.path.read_text().splitlines()
+        known = 1 + next((i for i, line in enumerate(lines) if f'"{cursor}"' in line), -1)
+        return [
+            "tail",
+            "--follow",
+            "--sleep-interval=0.01",
+            f"--lines=+{known + 1}",
+            str(self.path),
+        ]
 
 
 class FakeStore:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from langflow_ha.node.strict import ConfigError
+from langflow_ha.ship import courier as courier_module
 from langflow_ha.ship.config import parse
 from langflow_ha.ship.courier import Courier
 from langflow_ha.ship.entry import entry
@@ -58,7 +59,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    # The clock is the test's own; what is really waited for are entries of a program that has begun already.
+    monkeypatch.setattr(courier_module, "_PATIENCE", 0.2)
     made = World(tmp_path)
     yield made
     for courier in made.couriers:
@@ -158,6 +161,7 @@ def test_a_journalctl_that_ends_is_started_again(world: World) -> None:
     world.until_all()
     assert world.courier._journal
     world.courier._journal._process.kill()
+    world.courier._journal._process.wait()
     world.step()
     assert "journalctl has ended" in world.courier.shown.error
     world.journal.write(2)
