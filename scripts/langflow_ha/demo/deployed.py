@@ -18,6 +18,7 @@ SOURCES = (
     "scripts/langflow_ha/failover",
     "scripts/langflow_ha/runs",
     "scripts/langflow_ha/exporter",
+    "scripts/langflow_ha/gpu",
     "scripts/langflow_ha/keeper",
     "scripts/langflow_ha/page",
     "scripts/langflow_ha/ship",
