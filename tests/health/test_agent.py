@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,11 +216,23 @@ def test_a_peer_reads_what_a_peer_shows(server: Server) -> None:
     assert peer.stage == Stage.IDLE
 
 
-def test_a_peer_that_is_older_is_read_and_has_no_stage(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("word", "carries"),
+    [("up 100%", True), ("up 5%", True), ("up 0%", False), ("down #it is ill", False)],
+)
+def test_a_peer_learns_who_gets_requests(server: Server, word: str, carries: bool) -> None:
+    snapshot = shown()
+    verdict = replace(snapshot.decision.verdict, agent_word=word)
+    server.publish(replace(snapshot, decision=replace(snapshot.decision, verdict=verdict)))
+    assert gather.parse_peer(get(server, "/peer").body).carries is carries
+
+
+def test_a_peer_that_is_older_is_read_without_what_it_does_not_tell(server: Server) -> None:
     server.publish(shown())
     page = json.loads(get(server, "/peer").body)
-    del page["recycling"]
-    assert gather.parse_peer(json.dumps(page).encode()).stage is None
+    del page["recycling"], page["carries"]
+    older = gather.parse_peer(json.dumps(page).encode())
+    assert older.stage is None and older.carries
 
 
 def test_status_metrics_and_agent_check(server: Server) -> None:

@@ -126,6 +126,18 @@ def test_agent_word(outcomes: dict[str, Outcome], peers: dict[str, Any], word: s
     assert settled().rounds(2, views=views, **outcomes).verdict.agent_word == word
 
 
+def test_who_is_out_of_traffic_is_no_reason_to_leave_it_too() -> None:
+    """n2 was the first to see a fault that all share, n3 is in maintenance: this one stays."""
+    views = {
+        "n2": view("n2", checks={"langflow": False}, carries=False),
+        "n3": view("n3", carries=False),
+    }
+    node = settled()
+    assert node.rounds(2, views=views, langflow=FAILED).verdict.agent_word == "up 100%"
+    views["n3"] = view("n3")
+    assert node.rounds(2, views=views, langflow=FAILED).verdict.agent_word.startswith("down")
+
+
 def test_maintenance_empties_the_node_and_ends_without_a_trace() -> None:
     node = settled()
     node.maintenance = True

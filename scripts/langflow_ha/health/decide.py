@@ -9,7 +9,7 @@ relative: what is broken everywhere is no reason to move anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from langflow_ha.health.config import Config, Pace
@@ -289,7 +289,7 @@ def _settle_blindness(config: Config, state: State, now: float) -> State:
     Balancers notice the death or the return of all LangFlows within a second or two of each
     other; only a difference that lasts is one between the balancers.
     """
-    if not _broken_only_here(config, state, USABLE):
+    if not _broken_only_here(state, USABLE, fresh_views(config, state).values()):
         return replace(state, blind_since=None)
     return state if state.blind_since is not None else replace(state, blind_since=now)
 
@@ -355,9 +355,11 @@ def _agent_word(config: Config, state: State, around: Surroundings) -> str:
     """The answer to HAProxy's agent check; "" = nothing to say yet.
 
     Only `up`, `down` and a percentage: `ready`, `drain` and `maint` would undo what an operator
-    set through HAProxy's socket. `down` needs a peer that is well: when all are ill alike,
-    HAProxy's own checks decide. It ends no request that is in flight, and unlike a percentage it
-    also turns away those whose cookie names this server: so it is the word for a gentle restart.
+    set through HAProxy's socket. `down` needs a peer that is well: when all are ill alike, HAProxy's
+    own checks decide. And one that gets requests: a fault that all share is seen by one after the
+    other within a second, and each would leave for the sake of one that is out itself, by its word
+    or for maintenance. `down` ends no request that is in flight, and unlike a percentage it also
+    turns away those whose cookie names this server: so it is the word for a gentle restart.
     """
     if config.langflow is None:
         return ""
@@ -368,7 +370,8 @@ def _agent_word(config: Config, state: State, around: Surroundings) -> str:
     if up(state, LANGFLOW) is None:
         return state.agent_word
     checks = (LANGFLOW, *(b.name for b in config.backends), SHARE)
-    worse = [check for check in checks if _broken_only_here(config, state, check)]
+    carriers = [view for view in fresh_views(config, state).values() if view.carries]
+    worse = [check for check in checks if _broken_only_here(state, check, carriers)]
     if worse:
         return f"down #{' and '.join(worse)} failing only here"
     return f"up {100 if around.canary_weight is None else around.canary_weight}%"
@@ -389,7 +392,5 @@ def _trouble_is_ours(config: Config, state: State) -> bool:
     return any(elsewhere) or not elsewhere
 
 
-def _broken_only_here(config: Config, state: State, check: str) -> bool:
-    return up(state, check) is False and any(
-        view.checks.get(check, False) for view in fresh_views(config, state).values()
-    )
+def _broken_only_here(state: State, check: str, views: Iterable[PeerView]) -> bool:
+    return up(state, check) is False and any(view.checks.get(check, False) for view in views)

@@ -277,6 +277,7 @@ def parse_peer(body: bytes) -> PeerView:
             seq=int(raw["seq"]),
             loop_age=float(raw["loop_age"]),
             stage=raw.get("recycling"),
+            carries=raw.get("carries", True) is True,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a peer's answer: {error!r}") from None

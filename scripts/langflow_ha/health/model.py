@@ -60,6 +60,8 @@ class PeerView:
     """Age of the peer's last decision when it answered. A view that is too old is no view."""
     stage: str | None = None
     """A `Stage`; None from an agent that is older than that."""
+    carries: bool = True
+    """Whether its word lets balancers send it requests; True from an agent that is older than that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def peer_json(snap: Snapshot, now: float) -> bytes:
             "seq": snap.seq,
             "loop_age": round(now - decided_at, 3),
             "recycling": state.recycling.stage,
+            "carries": not verdict.agent_word.startswith(("down", "up 0%")),
         }
     )
 
