@@ -486,12 +486,13 @@ def test_load_without_an_answer_is_no_base_for_a_drill(
 
 def test_a_drawn_hold_is_kept_whatever_the_client_sees(world: World) -> None:
     world.remote.harmless = True
-    drill = quick("haproxy-kill", hold_s=0.5, hold_max_s=3.0, hold_drawn=True)
+    drill = quick("haproxy-kill", hold_s=0.5, hold_max_s=60.0, hold_drawn=True)
     expected = drawn(drill, 1, 1).hold_s
+    assert 1.0 < expected < 3.0, "else the hold says nothing about the draw"
     patient = replace(drill, budget=Budget(BudgetKind.GAP, 60, ("ui",)))
     record = asyncio.run(world.drill(patient))
     assert record.outcome is Outcome.PASSED, record.reason
-    assert record.undo_at - record.fault_at == pytest.approx(expected, abs=0.5)
+    assert expected - 0.1 <= record.undo_at - record.fault_at < 30.0
     assert record.seed == 1
 
 
